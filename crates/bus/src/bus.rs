@@ -1,0 +1,133 @@
+//! The owner of a bus.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::clock::{Clock, SystemClock};
+use crate::core::Core;
+use crate::exit::Exit;
+use crate::handle::Handle;
+use crate::limits::Limits;
+use crate::message::Level;
+
+/// A bus, and the owner of its life. There is one owner; everybody else holds a [`Handle`], whose methods it has too.
+///
+/// Several buses may live in one process; none is global. Dropping it before it has exited warns, exits, waits for that
+/// within its deadlines, and forgets all listeners.
+pub struct Bus {
+    handle: Handle,
+}
+
+impl Bus {
+    /// A bus with the default [`Limits`]. It makes no thread until it is first asked for something.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Bus {
+        Bus::builder(name).build()
+    }
+
+    /// A bus with limits of its own.
+    #[must_use]
+    pub fn builder(name: impl Into<Arc<str>>) -> Builder {
+        Builder { name: name.into(), limits: Limits::default(), clock: Arc::new(SystemClock) }
+    }
+
+    /// A handle for somebody else.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Waits until the bus has exited, joins the threads that it was told of, and performs a restart if that was asked for.
+    /// It only waits: the listeners run elsewhere, so it may be called on any thread, by several, before or after the end.
+    ///
+    /// Called inside a listener that the bus is waiting for, it would wait for ever; there it returns a failure at once.
+    pub fn block(&self) -> Exit {
+        let core = &self.handle.core;
+        if core.is_inside() {
+            core.log(
+                Level::Error,
+                "block() was called inside a listener; it must be called outside".to_owned(),
+            );
+            return Exit::failure("block() was called inside a listener");
+        }
+        // Never empty: there is no deadline, and the latch is set by every exit.
+        let exit = core.exited.wait(None).unwrap_or_else(Exit::dropped);
+        core.dismiss_crew();
+        core.join_threads();
+        core.perform_restart(exit)
+    }
+}
+
+impl Deref for Bus {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        let core = &self.handle.core;
+        let asked_for_anything = core.lock().crew.is_some();
+        if asked_for_anything && core.exited.get().is_none() {
+            core.log(
+                Level::Warn,
+                format!(
+                    "the bus was dropped in {} and exits now; call exit() or block() first",
+                    self.state()
+                ),
+            );
+            // Every transition has its deadlines, so this ends.
+            let _ = core.ask_exit(Exit::dropped()).wait();
+        }
+        core.dismiss_crew();
+        core.registry.close();
+        let restarter = core.restarter.lock().take();
+        drop(restarter);
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus").field("name", &self.name()).field("state", &self.state()).finish()
+    }
+}
+
+/// Makes a [`Bus`].
+#[must_use = "a builder does nothing until build() is called"]
+pub struct Builder {
+    name: Arc<str>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+}
+
+impl Builder {
+    /// How long listeners may take.
+    pub fn limits(mut self, limits: Limits) -> Builder {
+        self.limits = limits;
+        self
+    }
+
+    /// The clock of the deadlines: for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Builder {
+        self.clock = clock;
+        self
+    }
+
+    /// The bus.
+    #[must_use]
+    pub fn build(self) -> Bus {
+        Bus { handle: Handle { core: Core::new(self.name, self.limits, self.clock) } }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! A value that is set once and waited for, by threads and by futures alike.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::sync::{Condvar, Mutex};
+
+/// Cheap to clone; all clones are one latch.
+pub(crate) struct Latch<T>(Arc<Inner<T>>);
+
+struct Inner<T> {
+    cell: Mutex<Cell<T>>,
+    set: Condvar,
+}
+
+struct Cell<T> {
+    value: Option<T>,
+    wakers: Vec<(u64, Waker)>,
+    next_waker: u64,
+}
+
+impl<T> Clone for Latch<T> {
+    fn clone(&self) -> Latch<T> {
+        Latch(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Latch<T> {
+    pub(crate) fn is(&self, other: &Latch<T>) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T: Clone> Latch<T> {
+    pub(crate) fn new() -> Latch<T> {
+        let cell = Cell { value: None, wakers: Vec::new(), next_waker: 0 };
+        Latch(Arc::new(Inner { cell: Mutex::new(cell), set: Condvar::default() }))
+    }
+
+    /// Sets the value, unless there is one, and wakes everybody. Wakers are foreign code: no lock of ours may be held.
+    pub(crate) fn set(&self, value: T) {
+        let mut cell = self.0.cell.lock();
+        if cell.value.is_some() {
+            return;
+        }
+        cell.value = Some(value);
+        let wakers = std::mem::take(&mut cell.wakers);
+        drop(cell);
+        self.0.set.notify_all();
+        for (_, waker) in wakers {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<T> {
+        self.0.cell.lock().value.clone()
+    }
+
+    /// The value, or nothing if `until` passes first.
+    pub(crate) fn wait(&self, until: Option<Instant>) -> Option<T> {
+        let mut cell = self.0.cell.lock();
+        loop {
+            if let Some(value) = &cell.value {
+                return Some(value.clone());
+            }
+            cell = match until {
+                None => self.0.set.wait(cell),
+                Some(until) if until <= Instant::now() => return None,
+                Some(until) => self.0.set.wait_until(cell, until),
+            };
+        }
+    }
+
+    pub(crate) fn when(&self) -> LatchFuture<T> {
+        LatchFuture { latch: self.clone(), waker: None }
+    }
+}
+
+/// Resolves when the latch is set. Belongs to no runtime.
+pub(crate) struct LatchFuture<T> {
+    latch: Latch<T>,
+    waker: Option<u64>,
+}
+
+impl<T: Clone> Future for LatchFuture<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let this = &mut *self;
+        let mut cell = this.latch.0.cell.lock();
+        if let Some(value) = &cell.value {
+            return Poll::Ready(value.clone());
+        }
+        let known = this.waker.and_then(|id| cell.wakers.iter_mut().find(|(known, _)| *known == id));
+        if let Some((_, waker)) = known {
+            waker.clone_from(context.waker());
+        } else {
+            let id = cell.next_waker;
+            cell.next_waker += 1;
+            cell.wakers.push((id, context.waker().clone()));
+            this.waker = Some(id);
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for LatchFuture<T> {
+    fn drop(&mut self) {
+        if let Some(id) = self.waker {
+            self.latch.0.cell.lock().wakers.retain(|(known, _)| *known != id);
+        }
+    }
+}
+
+/// Something that happens at most once: a hurry, a cancellation. Waited for by threads and by futures alike.
+#[derive(Clone)]
+pub struct Flag(Latch<()>);
+
+impl Flag {
+    pub(crate) fn new() -> Flag {
+        Flag(Latch::new())
+    }
+
+    pub(crate) fn raise(&self) {
+        self.0.set(());
+    }
+
+    /// Whether it has happened.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// Blocks until it happens, or until `deadline`; says whether it has happened.
+    #[must_use]
+    pub fn wait_until(&self, deadline: Instant) -> bool {
+        self.0.wait(Some(deadline)).is_some()
+    }
+
+    /// Resolves when it happens. Needs no particular runtime; never resolves if it never happens.
+    pub fn when(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.0.when()
+    }
+}
+
+impl std::fmt::Debug for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Flag").field(&self.is_set()).finish()
+    }
+}

@@ -1,0 +1,256 @@
+//! One transition at work: its listeners one after the other, and what follows when they are through.
+
+use std::collections::VecDeque;
+
+use super::{Answer, CallId, Effect, Errand, Machine, PluginId, Say, State, Tick, TicketId, Work};
+use crate::exit::Exit;
+use crate::failure::Verb;
+use crate::limits::Limit;
+
+/// What kind of listeners run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Phase {
+    Start,
+    Stop,
+    Exit,
+    /// Graceful listeners look at the new settings.
+    Prepare,
+    /// What they returned is run.
+    Commit,
+    /// What they returned is dropped instead.
+    Abort,
+}
+
+impl Phase {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Phase::Start => "start",
+            Phase::Stop => "stop",
+            Phase::Exit => "exit",
+            Phase::Prepare => "prepare",
+            Phase::Commit => "commit",
+            Phase::Abort => "abort",
+        }
+    }
+}
+
+/// One listener of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Entry {
+    pub(crate) plugin: Option<PluginId>,
+    /// Whether its plugin has a start listener too: then it is stopped only if that one began.
+    pub(crate) paired: bool,
+}
+
+/// How a listener ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Outcome<F> {
+    Ok,
+    Failed(F),
+    /// It returned an [`Exit`].
+    Exit(Exit),
+}
+
+/// The step that the lane is at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Call<F> {
+    pub(super) id: CallId,
+    pub(super) began: Tick,
+    pub(super) deadline: Tick,
+    pub(super) work: Work<F>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Job<F> {
+    pub(super) phase: Phase,
+    pub(super) tickets: Vec<TicketId>,
+    plan: Vec<Entry>,
+    todo: VecDeque<usize>,
+    /// The listeners that were called, in order.
+    called: Vec<usize>,
+    total: Tick,
+    failures: Vec<F>,
+    /// How an abort is to be answered.
+    verdict: Option<Answer<F>>,
+}
+
+impl<F: Clone> Machine<F> {
+    pub(super) fn begin(
+        &mut self,
+        phase: Phase,
+        tickets: Vec<TicketId>,
+        now: Tick,
+        plan: &mut impl FnMut(Phase) -> Vec<Entry>,
+    ) {
+        let plan = plan(phase);
+        let todo = (0..plan.len()).filter(|index| phase != Phase::Stop || self.to_be_stopped(plan[*index]));
+        let todo = todo.collect();
+        let total = now + self.limit(phase).total;
+        let settings = tickets.first().copied().filter(|_| phase == Phase::Prepare);
+        match phase {
+            Phase::Start => {
+                self.enter(State::Starting);
+                self.began.clear();
+                self.stopped = false;
+            }
+            Phase::Stop => {
+                self.enter(State::Stopping);
+                self.stopped = true;
+            }
+            Phase::Exit => self.enter(State::Exiting),
+            Phase::Prepare => self.say(Say::Graceful),
+            Phase::Commit | Phase::Abort => {}
+        }
+        self.effects.push(Effect::Began { phase, settings });
+        let called = Vec::new();
+        self.job =
+            Some(Job { phase, tickets, plan, todo, called, total, failures: Vec::new(), verdict: None });
+    }
+
+    fn to_be_stopped(&self, entry: Entry) -> bool {
+        !entry.paired || entry.plugin.is_some_and(|plugin| self.began.contains(&plugin))
+    }
+
+    fn limit(&self, phase: Phase) -> Limit {
+        match phase {
+            Phase::Start => self.limits.start,
+            Phase::Stop => self.limits.stop,
+            Phase::Exit => self.limits.exit,
+            Phase::Prepare | Phase::Commit | Phase::Abort => self.limits.graceful,
+        }
+    }
+
+    /// The next listener of the running job and its deadline, if the job is to go on.
+    pub(super) fn next_listener(&mut self, now: Tick) -> Option<(Tick, Work<F>)> {
+        let leaving = self.exit.is_some();
+        let limits = self.limits;
+        let job = self.job.as_mut()?;
+        let phase = job.phase;
+        if matches!(phase, Phase::Start | Phase::Prepare) {
+            let out_of_time = now >= job.total && !job.failures.is_empty();
+            if leaving || out_of_time {
+                job.todo.clear();
+            }
+        }
+        let index = job.todo.pop_front()?;
+        let total = job.total;
+        job.called.push(index);
+        let plugin = job.plan[index].plugin;
+        if phase == Phase::Start {
+            self.began.extend(plugin);
+        }
+        if now >= total && matches!(phase, Phase::Stop | Phase::Exit) {
+            self.effects.push(Effect::Hurry);
+        }
+        let deadline = (now + self.limit(phase).each).min(total.max(now + limits.last_call));
+        Some((deadline, Work::Listener { phase, index }))
+    }
+
+    pub(super) fn listener_done(&mut self, outcome: Outcome<F>) {
+        let Some(job) = &mut self.job else { return };
+        match outcome {
+            Outcome::Ok => {}
+            Outcome::Failed(failure) => {
+                job.failures.push(failure.clone());
+                self.say(Say::Failed(failure));
+            }
+            Outcome::Exit(exit) => {
+                let exit = exit.after_failures(!job.failures.is_empty());
+                // What is half stopped or half committed goes on to its end.
+                if matches!(job.phase, Phase::Start | Phase::Prepare) {
+                    job.todo.clear();
+                }
+                self.note_exit(exit);
+            }
+        }
+    }
+
+    /// Every listener of the job is through, or skipped.
+    pub(super) fn finish(&mut self, job: Job<F>, now: Tick) {
+        match job.phase {
+            Phase::Start => self.finish_start(job),
+            Phase::Stop => self.finish_stop(job),
+            Phase::Exit => self.finish_exit(job),
+            Phase::Prepare => self.finish_prepare(job, now),
+            Phase::Commit => {
+                let answer = done_or_failed(Verb::Graceful, job.failures);
+                self.finish_graceful(job.tickets, answer);
+            }
+            Phase::Abort => {
+                let answer = job.verdict.unwrap_or(Answer::Done);
+                self.finish_graceful(job.tickets, answer);
+            }
+        }
+    }
+
+    fn finish_start(&mut self, job: Job<F>) {
+        if job.failures.is_empty() && self.exit.is_none() {
+            self.enter(State::Started);
+            return self.errands.push_back(Errand::Answer(job.tickets, Answer::Done));
+        }
+        if job.failures.is_empty() {
+            let exit = self.exit.as_ref().map(|asked| asked.exit.clone());
+            let answer = exit.map_or(Answer::Done, |exit| Answer::Interrupted(Verb::Start, exit));
+            return self.errands.push_back(Errand::Answer(job.tickets, answer));
+        }
+        self.say(Say::StartFailed);
+        self.note_exit(Exit::failure("a start listener failed"));
+        if let Some(asked) = &mut self.exit {
+            asked.exit = asked.exit.clone().after_failures(true);
+            asked.afterwards.push((job.tickets, Answer::Failed(Verb::Start, job.failures)));
+        }
+    }
+
+    fn finish_stop(&mut self, job: Job<F>) {
+        if let Some(asked) = &mut self.exit {
+            asked.failures.extend(job.failures.iter().cloned());
+        }
+        self.enter(State::Stopped);
+        self.errands.push_back(Errand::Answer(job.tickets, done_or_failed(Verb::Stop, job.failures)));
+    }
+
+    fn finish_exit(&mut self, job: Job<F>) {
+        self.exited = true;
+        self.say(Say::Exited);
+        let Some(asked) = &mut self.exit else { return };
+        asked.failures.extend(job.failures);
+        let failures = std::mem::take(&mut asked.failures);
+        let tickets = std::mem::take(&mut asked.tickets);
+        let afterwards = std::mem::take(&mut asked.afterwards);
+        asked.exit = asked.exit.clone().after_failures(!failures.is_empty());
+        let exit = asked.exit.clone();
+        let verb = if exit.is_restart() { Verb::Restart } else { Verb::Exit };
+        for (tickets, answer) in afterwards {
+            self.errands.push_back(Errand::Answer(tickets, answer));
+        }
+        self.errands.push_back(Errand::Answer(tickets, done_or_failed(verb, failures)));
+        self.errands.push_back(Errand::Exited(exit));
+    }
+
+    fn finish_prepare(&mut self, mut job: Job<F>, now: Tick) {
+        let verdict = if !job.failures.is_empty() {
+            Some(Answer::Vetoed(std::mem::take(&mut job.failures)))
+        } else {
+            let exit = self.exit.as_ref().map(|asked| asked.exit.clone());
+            exit.map(|exit| Answer::Interrupted(Verb::Graceful, exit))
+        };
+        job.phase = if verdict.is_some() { Phase::Abort } else { Phase::Commit };
+        job.todo = std::mem::take(&mut job.called).into();
+        if verdict.is_some() {
+            job.todo.make_contiguous().reverse();
+        }
+        job.verdict = verdict;
+        job.total = now + self.limits.graceful.total;
+        self.effects.push(Effect::Began { phase: job.phase, settings: None });
+        self.job = Some(job);
+    }
+
+    fn finish_graceful(&mut self, tickets: Vec<TicketId>, answer: Answer<F>) {
+        self.effects.push(Effect::Reloaded(answer.clone()));
+        self.errands.push_back(Errand::Answer(tickets, answer));
+    }
+}
+
+fn done_or_failed<F>(verb: Verb, failures: Vec<F>) -> Answer<F> {
+    if failures.is_empty() { Answer::Done } else { Answer::Failed(verb, failures) }
+}

@@ -1,0 +1,225 @@
+//! What is asked of the machine, and what it answers: the table of verbs and states.
+//!
+//! | asked in | start | stop | exit | graceful |
+//! |---|---|---|---|---|
+//! | STOPPED | run | run once since the last start | stop if not yet run, then exit | prepare, commit |
+//! | STARTING | join | queue | skip the rest, stop, exit | queue |
+//! | STARTED | done | run | stop, exit | prepare, commit |
+//! | STOPPING | queue | join | then exit | queue |
+//! | exit asked | refused | refused; done once exited | join, and hurry | refused |
+//!
+//! "Join" and "done" hold while nothing else waits in the queue: a start that was asked for after a queued stop is
+//! queued behind it, so that the last one who asked gets what they asked for.
+
+use super::{Errand, Machine, Phase, State, Tick};
+use crate::exit::{Cause, Exit};
+use crate::failure::Verb;
+
+/// The receipt for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TicketId(pub(crate) u64);
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ask {
+    Start,
+    Stop,
+    /// `plain` ones carry no settings, so those that wait in the queue are one.
+    Graceful {
+        plain: bool,
+    },
+    /// `inside`: asked by a listener that the lane is running, which notes it and hurries nobody.
+    Exit {
+        exit: Exit,
+        inside: bool,
+    },
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Answer<F> {
+    Done,
+    Failed(Verb, Vec<F>),
+    Vetoed(Vec<F>),
+    Refused(Verb, Exit),
+    Interrupted(Verb, Exit),
+}
+
+/// What the outside must learn.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Effect<F> {
+    Entered(State),
+    /// Listeners of this phase are about to run. `settings` names the request whose settings a reload carries.
+    Began {
+        phase: Phase,
+        settings: Option<TicketId>,
+    },
+    /// A reload ended.
+    Reloaded(Answer<F>),
+    Answered(TicketId, Answer<F>),
+    /// An exit was asked for while a start or a reload runs.
+    Cancel,
+    /// Drains are to be cut short.
+    Hurry,
+    Exited(Exit),
+}
+
+/// A request that waits its turn.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Request {
+    pub(super) ask: Queued,
+    pub(super) tickets: Vec<TicketId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Queued {
+    Start,
+    Stop,
+    Graceful { plain: bool },
+}
+
+impl Queued {
+    fn verb(self) -> Verb {
+        match self {
+            Queued::Start => Verb::Start,
+            Queued::Stop => Verb::Stop,
+            Queued::Graceful { .. } => Verb::Graceful,
+        }
+    }
+}
+
+/// The exit that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ExitAsked<F> {
+    pub(super) exit: Exit,
+    pub(super) tickets: Vec<TicketId>,
+    pub(super) hurried: bool,
+    /// What stop and exit listeners reported on the way out.
+    pub(super) failures: Vec<F>,
+    /// Answers that are given once the bus has exited.
+    pub(super) afterwards: Vec<(Vec<TicketId>, Answer<F>)>,
+}
+
+impl<F> ExitAsked<F> {
+    fn new(exit: Exit) -> ExitAsked<F> {
+        ExitAsked { exit, tickets: Vec::new(), hurried: false, failures: Vec::new(), afterwards: Vec::new() }
+    }
+}
+
+impl<F: Clone> Machine<F> {
+    /// Somebody asks. Never blocks; the answer comes as an effect, now or later.
+    pub(crate) fn ask(&mut self, ask: Ask, ticket: TicketId) {
+        match ask {
+            Ask::Exit { exit, inside } => self.ask_exit(exit, inside, ticket),
+            Ask::Start => self.ask_queued(Queued::Start, ticket),
+            Ask::Stop => self.ask_queued(Queued::Stop, ticket),
+            Ask::Graceful { plain } => self.ask_queued(Queued::Graceful { plain }, ticket),
+        }
+    }
+
+    /// Cuts the drains of a running stop or exit short.
+    pub(crate) fn hurry(&mut self) {
+        if let Some(asked) = &mut self.exit {
+            asked.hurried = true;
+        }
+        self.effects.push(Effect::Hurry);
+    }
+
+    pub(crate) fn hurried(&self) -> bool {
+        self.exit.as_ref().is_some_and(|asked| asked.hurried)
+    }
+
+    fn ask_queued(&mut self, ask: Queued, ticket: TicketId) {
+        if let Some(asked) = &self.exit {
+            let answer = if ask == Queued::Stop && self.exited {
+                Answer::Done
+            } else {
+                Answer::Refused(ask.verb(), asked.exit.clone())
+            };
+            return self.answer(vec![ticket], &answer);
+        }
+        if let Some(tickets) = self.joinable(ask) {
+            return tickets.push(ticket);
+        }
+        self.queue.push_back(Request { ask, tickets: vec![ticket] });
+    }
+
+    /// The tickets of the last thing that is going to happen, if it is just what is asked for.
+    fn joinable(&mut self, ask: Queued) -> Option<&mut Vec<TicketId>> {
+        if let Some(last) = self.queue.back_mut() {
+            let same = last.ask == ask && ask != Queued::Graceful { plain: false };
+            return same.then_some(&mut last.tickets);
+        }
+        let job = self.job.as_mut()?;
+        // A reload that runs is not joined: it may have read the settings before they changed.
+        let same = matches!((ask, job.phase), (Queued::Start, Phase::Start) | (Queued::Stop, Phase::Stop));
+        same.then_some(&mut job.tickets)
+    }
+
+    fn ask_exit(&mut self, exit: Exit, inside: bool, ticket: TicketId) {
+        if self.exited {
+            return self.answer(vec![ticket], &Answer::Done);
+        }
+        let Some(asked) = &mut self.exit else {
+            self.note_exit(exit);
+            return self.exit.iter_mut().for_each(|asked| asked.tickets.push(ticket));
+        };
+        if exit.is_restart() && !asked.exit.is_restart() {
+            let answer = Answer::Refused(Verb::Restart, asked.exit.clone());
+            return self.answer(vec![ticket], &answer);
+        }
+        asked.tickets.push(ticket);
+        let again = exit.is_restart() || inside;
+        // A plain exit wins over a restart: what was to come back is to stay down.
+        if asked.exit.is_restart() && !exit.is_restart() {
+            asked.exit = exit;
+        }
+        if !again && !asked.hurried {
+            self.hurry();
+        }
+    }
+
+    /// From here on the bus is on its way out.
+    pub(super) fn note_exit(&mut self, exit: Exit) {
+        if let Some(asked) = &mut self.exit {
+            if asked.exit.is_restart() && !matches!(exit.cause(), Cause::Restart { .. }) {
+                asked.exit = exit;
+            }
+            return;
+        }
+        for request in std::mem::take(&mut self.queue) {
+            let answer = Answer::Refused(request.ask.verb(), exit.clone());
+            self.answer(request.tickets, &answer);
+        }
+        if matches!(self.job.as_ref().map(|job| job.phase), Some(Phase::Start | Phase::Prepare)) {
+            self.effects.push(Effect::Cancel);
+        }
+        self.exit = Some(ExitAsked::new(exit));
+    }
+
+    /// Begins what waits longest. False if nothing does.
+    pub(super) fn begin_next(
+        &mut self,
+        now: Tick,
+        plan: &mut impl FnMut(Phase) -> Vec<super::Entry>,
+    ) -> bool {
+        if self.exit.is_some() {
+            let phase = if self.stopped { Phase::Exit } else { Phase::Stop };
+            self.begin(phase, Vec::new(), now, plan);
+            return true;
+        }
+        let Some(Request { ask, tickets }) = self.queue.pop_front() else { return false };
+        let phase = match (ask, self.state) {
+            (Queued::Start, State::Stopped) => Phase::Start,
+            (Queued::Stop, State::Started) => Phase::Stop,
+            (Queued::Stop, State::Stopped) if !self.stopped => Phase::Stop,
+            (Queued::Graceful { .. }, _) => Phase::Prepare,
+            (Queued::Start | Queued::Stop, _) => {
+                self.errands.push_back(Errand::Answer(tickets, Answer::Done));
+                return true;
+            }
+        };
+        self.begin(phase, tickets, now, plan);
+        true
+    }
+}

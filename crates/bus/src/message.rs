@@ -1,0 +1,223 @@
+//! The messages of the built-in channels.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::exit::Exit;
+use crate::latch::Flag;
+use crate::sync::Mutex;
+
+/// What a start listener is told.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub(crate) deadline: Instant,
+    pub(crate) cancelled: Flag,
+}
+
+impl Start {
+    /// When this listener is given up.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Set when an exit was asked for meanwhile: what takes long may give up now.
+    #[must_use]
+    pub fn cancelled(&self) -> &Flag {
+        &self.cancelled
+    }
+}
+
+/// What a stop listener is told.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    pub(crate) deadline: Instant,
+    pub(crate) hurry: Flag,
+    pub(crate) for_exit: bool,
+}
+
+impl Stop {
+    /// When this listener is given up: a drain should end a little earlier.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Set when a drain is to be cut short.
+    #[must_use]
+    pub fn hurry(&self) -> &Flag {
+        &self.hurry
+    }
+
+    /// Whether the bus was on its way out when this stop began.
+    #[must_use]
+    pub fn for_exit(&self) -> bool {
+        self.for_exit
+    }
+}
+
+/// What an exit listener is told.
+#[derive(Clone, Debug)]
+pub struct Exiting {
+    pub(crate) deadline: Instant,
+    pub(crate) hurry: Flag,
+    pub(crate) exit: Exit,
+}
+
+impl Exiting {
+    /// When this listener is given up.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Set when there is no time for anything that can be left out.
+    #[must_use]
+    pub fn hurry(&self) -> &Flag {
+        &self.hurry
+    }
+
+    /// Why the bus exits. With a restart, what survives is to be kept: listeners, locks, the PID file.
+    pub fn exit(&self) -> &Exit {
+        &self.exit
+    }
+}
+
+/// What a graceful listener is told: the new settings, found by their type.
+#[derive(Clone, Debug)]
+pub struct Graceful {
+    pub(crate) deadline: Instant,
+    pub(crate) cancelled: Flag,
+    pub(crate) settings: Settings,
+}
+
+impl Graceful {
+    /// When this listener is given up.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Set when an exit was asked for meanwhile: nothing will be committed.
+    #[must_use]
+    pub fn cancelled(&self) -> &Flag {
+        &self.cancelled
+    }
+
+    /// The new settings of this type, if there are any.
+    #[must_use]
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.settings.get()
+    }
+
+    /// Gives settings to the listeners that come later. A later offer of the same type wins.
+    pub fn offer<T: Any + Send + Sync>(&self, settings: T) {
+        self.settings.put(settings);
+    }
+}
+
+/// New settings for a reload, one value of each type. Clones share their content.
+#[derive(Clone, Default)]
+pub struct Settings(Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
+
+impl Settings {
+    /// None yet: listeners look for themselves, or ask an earlier listener's offer.
+    #[must_use]
+    pub fn new() -> Settings {
+        Settings::default()
+    }
+
+    /// With this value too.
+    #[must_use]
+    pub fn with<T: Any + Send + Sync>(self, settings: T) -> Settings {
+        self.put(settings);
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
+    fn put<T: Any + Send + Sync>(&self, settings: T) {
+        let replaced = self.0.lock().insert(TypeId::of::<T>(), Arc::new(settings));
+        drop(replaced); // foreign code, so not under the lock
+    }
+
+    fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let found = self.0.lock().get(&TypeId::of::<T>()).cloned();
+        found.and_then(|settings| settings.downcast().ok())
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Settings({} types)", self.0.lock().len())
+    }
+}
+
+/// What a graceful listener returns: how the new settings are taken up, once nobody has objected.
+///
+/// One that is dropped without having been run is the abort, so a commit that owns what was prepared (a bound port, an
+/// open file) gives it back by itself.
+#[must_use = "a commit that is dropped is an abort"]
+pub struct Commit(Option<Box<dyn FnOnce() -> anyhow::Result<()> + Send>>);
+
+impl Commit {
+    /// Runs `commit` once every graceful listener has agreed.
+    pub fn new(commit: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> Commit {
+        Commit(Some(Box::new(commit)))
+    }
+
+    /// Agrees, with nothing to do.
+    pub fn nothing() -> Commit {
+        Commit(None)
+    }
+
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        self.0.map_or(Ok(()), |commit| commit())
+    }
+}
+
+impl fmt::Debug for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Commit" } else { "Commit(nothing)" })
+    }
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// How much it matters.
+    pub level: Level,
+    /// Who says it: the name of the bus or of a plugin.
+    pub source: Arc<str>,
+    /// What it says.
+    pub message: String,
+}
+
+/// How much a line of the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Level {
+    /// For whoever looks for a fault.
+    Debug,
+    /// What happens.
+    Info,
+    /// What should be looked at.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Level::Debug => "DEBUG",
+            Level::Info => "INFO",
+            Level::Warn => "WARN",
+            Level::Error => "ERROR",
+        })
+    }
+}

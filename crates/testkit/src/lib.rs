@@ -1,0 +1,1 @@
+//! sitebus-testkit
