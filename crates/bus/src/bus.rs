@@ -27,7 +27,6 @@ impl Bus {
     }
 
     /// A bus with limits of its own.
-    #[must_use]
     pub fn builder(name: impl Into<Arc<str>>) -> Builder {
         Builder { name: name.into(), limits: Limits::default(), clock: Arc::new(SystemClock) }
     }

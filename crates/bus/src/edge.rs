@@ -19,7 +19,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// # fn main() -> anyhow::Result<()> {
 /// # let (bus, spawn) = (sitebus_bus::Bus::new("site"), |task: sitebus_bus::Task| drop(task));
 /// // With Tokio, `spawn` is `move |task| drop(handle.spawn(task))`.
-/// bus.on(sitebus_bus::START)?.subscribe("warm the cache", sitebus_bus::edge(spawn, |start| async move {
+/// bus.on(sitebus_bus::START)?.subscribe("warm the cache", sitebus_bus::edge(spawn, |start: sitebus_bus::Start| async move {
 ///     start.cancelled().when().await;
 ///     Ok(())
 /// }));
