@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+pub mod alone;
+pub mod descriptors;
+pub mod interrupt;
+pub mod lock;
+pub mod port;
+pub mod resource;
+pub mod signal;
+pub mod terminal;
+
+mod unsupported;
+
+pub use unsupported::Unsupported;

@@ -1,0 +1,25 @@
+//! Signals: their names, catching them, dying by one.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `signal/name.rs` | [`Signal`]: names, aliases, numbers, the nearest name to a wrong one |
+//! | `signal/catch.rs` | [`Catch`] takes signals and gives them back; [`Caught`] reads what came |
+//! | `signal/pipe.rs` | the pipe between handler and reader |
+//! | `signal/table.rs` | the handler itself, and the table that it looks into |
+//! | `signal/disposition.rs` | what a signal does in this process, to be saved and put back: sigaction(2) |
+//! | `signal/end.rs` | [`die_by`] and [`unblock`] |
+//!
+//! `INT` is not caught here: it belongs to [`interrupt`](crate::interrupt).
+
+mod catch;
+mod disposition;
+mod end;
+mod name;
+mod pipe;
+mod table;
+
+pub use catch::{Catch, CatchError, Caught, Next, Remote};
+pub use end::{die_by, unblock};
+pub use name::{Refused, Signal, UnknownSignal};
+
+pub(crate) use disposition::Disposition;

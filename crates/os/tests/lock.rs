@@ -1,0 +1,141 @@
+//! The lock file.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod support;
+
+use sitebus_os::descriptors;
+use sitebus_os::lock::{Lock, LockError};
+use std::fs;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use support::Process;
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lock");
+    (folder, path)
+}
+
+#[test]
+fn a_second_taker_is_refused_and_told_who_has_it_until_the_first_is_dropped() {
+    let (_folder, path) = folder();
+    let lock = Lock::take(&path).unwrap();
+    assert_eq!(fs::read_to_string(lock.path()).unwrap(), format!("{}\n", std::process::id()));
+    let error = Lock::take(&path).unwrap_err();
+    let LockError::Held { by, path: named } = &error else { panic!("{error}") };
+    assert_eq!((*by, named), (Some(std::process::id()), &path));
+    assert!(error.to_string().contains("is held by this very process"), "{error}");
+    drop(lock);
+    Lock::take(&path).unwrap();
+}
+
+#[test]
+fn a_killed_holder_leaves_a_file_that_stops_nobody() {
+    let name = "a_killed_holder_leaves_a_file_that_stops_nobody";
+    if support::is_child() {
+        let _lock = Lock::take(support::hear()).unwrap();
+        support::say("held");
+        support::hear();
+        return;
+    }
+    let (_folder, path) = folder();
+    let mut holder = Process::start(name);
+    holder.tell(path.to_str().unwrap());
+    holder.expect("held");
+    let error = Lock::take(&path).unwrap_err().to_string();
+    assert!(error.contains(&format!("is held by process {}", holder.pid())), "{error}");
+
+    nix::sys::signal::kill(holder.pid(), nix::sys::signal::SIGKILL).unwrap();
+    holder.wait();
+    assert!(path.exists());
+    Lock::take(&path).unwrap();
+}
+
+#[test]
+fn what_a_left_file_says_is_overwritten_whatever_it_is() {
+    let (_folder, path) = folder();
+    for content in ["1\n", "garbage", "", "123456789012345678901234567890\nand more\n", "\0\0\0"] {
+        fs::write(&path, content).unwrap();
+        let lock = Lock::take(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+        drop(lock);
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_does_not_hang() {
+    let (folder, path) = folder();
+    let refused = |expected: &str| {
+        let error = Lock::take(&path).unwrap_err();
+        let LockError::NotAFile { what, .. } = error else { panic!("{expected}: {error}") };
+        assert_eq!(what, expected);
+    };
+    fs::write(folder.path().join("target"), "kept").unwrap();
+    symlink(folder.path().join("target"), &path).unwrap();
+    refused("a symbolic link");
+    assert_eq!(fs::read_to_string(folder.path().join("target")).unwrap(), "kept");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    refused("a folder");
+    fs::remove_dir(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    refused("no regular file");
+}
+
+#[test]
+fn a_missing_folder_is_named_with_what_was_being_done() {
+    let (folder, _) = folder();
+    let error = Lock::take(folder.path().join("no/lock")).unwrap_err().to_string();
+    assert!(error.starts_with("opening the lock file ") && error.contains("no/lock failed: "), "{error}");
+}
+
+#[test]
+fn a_new_file_has_the_mode_that_was_asked_for_and_is_close_on_exec() {
+    let (_folder, path) = folder();
+    let lock = Lock::take_with_mode(&path, 0o600).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let number = lock.as_fd().as_raw_fd();
+    let open = descriptors::open().unwrap();
+    assert!(open.iter().any(|descriptor| descriptor.number == number && descriptor.close_on_exec));
+}
+
+#[test]
+fn a_removed_and_remade_file_is_another_lock_and_stays() {
+    let (_folder, path) = folder();
+    let old = Lock::take(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let new = Lock::take(&path).unwrap();
+    old.remove().unwrap();
+    assert!(path.exists(), "the old owner removed the file of the new one");
+    new.remove().unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn however_often_it_is_removed_and_remade_there_is_one_holder_at_a_time() {
+    let (_folder, path) = folder();
+    let (holders, taken) = (AtomicU32::new(0), AtomicU32::new(0));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    match Lock::take(&path) {
+                        Ok(lock) => {
+                            assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two holders at once");
+                            taken.fetch_add(1, Ordering::SeqCst);
+                            holders.fetch_sub(1, Ordering::SeqCst);
+                            lock.remove().unwrap();
+                        }
+                        Err(LockError::Held { .. } | LockError::Unstable { .. }) => thread::yield_now(),
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+    assert!(taken.into_inner() > 0);
+}
