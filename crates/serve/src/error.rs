@@ -1,0 +1,147 @@
+//! Why nothing listens, and what to do about it.
+
+use crate::Address;
+use sitebus_os::port;
+use std::fmt;
+use std::io;
+
+/// Why a server cannot listen on an address.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Somebody listens there already.
+    #[error("{name}: cannot listen on {address}: {held}; end that process or choose another address")]
+    InUse {
+        /// Who asked.
+        name: String,
+        /// For what.
+        address: Address,
+        /// Who holds it, if that can be found out.
+        held: Held,
+    },
+    /// The process may not.
+    #[error("{name}: cannot listen on {address}: {cause}; {cure}")]
+    Denied {
+        /// Who asked.
+        name: String,
+        /// For what.
+        address: Address,
+        /// What would help.
+        cure: &'static str,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// No network interface of this machine has the address.
+    #[error(
+        "{name}: cannot listen on {address}: this machine has no such address; `ip address` lists what it has, and \
+         0.0.0.0 or [::] means all of them"
+    )]
+    NotHere {
+        /// Who asked.
+        name: String,
+        /// For what.
+        address: Address,
+    },
+    /// The folder for the socket's file does not exist.
+    #[error(
+        "{name}: cannot listen on {address}: there is no such folder; make it, with the right owner, first"
+    )]
+    NoFolder {
+        /// Who asked.
+        name: String,
+        /// For what.
+        address: Address,
+    },
+    /// Something else than a socket has that path.
+    #[error(
+        "{name}: cannot listen on {address}: there is a file that is no socket; remove it or choose another path"
+    )]
+    NotASocket {
+        /// Who asked.
+        name: String,
+        /// For what.
+        address: Address,
+    },
+    /// Something else.
+    #[error("{name}: cannot listen on {address}: {cause}")]
+    Failed {
+        /// Who asked.
+        name: String,
+        /// For what.
+        address: Address,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl BindError {
+    pub(crate) fn explain(name: &str, address: &Address, cause: io::Error) -> BindError {
+        let (name, address) = (name.to_owned(), address.clone());
+        match (cause.kind(), &address) {
+            (io::ErrorKind::AddrInUse, _) => BindError::InUse { held: Held::of(&address), name, address },
+            (io::ErrorKind::PermissionDenied, Address::Tcp(_)) => {
+                let cure = "ports below 1024 need root or the capability CAP_NET_BIND_SERVICE; choose a higher one, or \
+                            start as root and drop privileges afterwards";
+                BindError::Denied { name, address, cure, cause }
+            }
+            (io::ErrorKind::PermissionDenied, _) => {
+                let cure = "the user of this process must be able to write to that folder, and to connect to a socket \
+                            that is there already";
+                BindError::Denied { name, address, cure, cause }
+            }
+            (io::ErrorKind::AddrNotAvailable, Address::Tcp(_)) => BindError::NotHere { name, address },
+            (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) => {
+                BindError::NoFolder { name, address }
+            }
+            (io::ErrorKind::AlreadyExists, _) => BindError::NotASocket { name, address },
+            _ => BindError::Failed { name, address, cause },
+        }
+    }
+
+    /// The address that was asked for.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        match self {
+            BindError::InUse { address, .. }
+            | BindError::Denied { address, .. }
+            | BindError::NotHere { address, .. }
+            | BindError::NoFolder { address, .. }
+            | BindError::NotASocket { address, .. }
+            | BindError::Failed { address, .. } => address,
+        }
+    }
+}
+
+/// Who listens on an address that was to be ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    holder: Option<String>,
+}
+
+impl Held {
+    fn of(address: &Address) -> Held {
+        let holder = match address {
+            Address::Tcp(ip) => port::holder_of_tcp(*ip),
+            Address::Unix(path) => port::holder_of_unix(path),
+            Address::Abstract(_) => None,
+        };
+        Held { holder: holder.map(|holder| holder.to_string()) }
+    }
+
+    /// Its name and process number, in words; `None` if the system did not tell, as with processes of other users.
+    #[must_use]
+    pub fn holder(&self) -> Option<&str> {
+        self.holder.as_deref()
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.holder {
+            Some(holder) => write!(f, "{holder} listens there"),
+            None => f.write_str("somebody else listens there (`ss -ltnpx`, as root, names the process)"),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A connection, whatever kind of listener it came from.
+
+use socket2::SockRef;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A connection that was accepted: bytes in both directions, through tokio's traits.
+#[derive(Debug)]
+pub struct Stream {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    pub(crate) fn tcp(stream: TcpStream) -> Stream {
+        Stream { inner: Inner::Tcp(stream) }
+    }
+
+    pub(crate) fn unix(stream: UnixStream) -> Stream {
+        Stream { inner: Inner::Unix(stream) }
+    }
+
+    /// Reads what the kernel has at this moment, even if the runtime has not noticed yet that something came.
+    ///
+    /// For the last look before an idle connection is closed: an ordinary read may say "nothing yet" although a request
+    /// lies there.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is nothing; 0 bytes are the peer's end of the conversation.
+    pub fn read_now(&self, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        self.socket().recv(into)
+    }
+
+    /// Tells the peer that nothing more will come, and goes on reading (shutdown(2)).
+    ///
+    /// # Errors
+    /// `NotConnected` if the peer is gone.
+    pub fn end_writing(&self) -> io::Result<()> {
+        self.socket().shutdown(Shutdown::Write)
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        match &self.inner {
+            Inner::Tcp(stream) => SockRef::from(stream),
+            Inner::Unix(stream) => SockRef::from(stream),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    #[inline]
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.inner {
+            Inner::Tcp(stream) => Pin::new(stream).poll_read(cx, into),
+            Inner::Unix(stream) => Pin::new(stream).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    #[inline]
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.inner {
+            Inner::Tcp(stream) => Pin::new(stream).poll_write(cx, from),
+            Inner::Unix(stream) => Pin::new(stream).poll_write(cx, from),
+        }
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.inner {
+            Inner::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, from),
+            Inner::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, from),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // nothing is kept back here
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.inner {
+            Inner::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Inner::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The accept loop and its end.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod support;
+
+use sitebus_serve::{Address, Listener, accept};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+use support::{OneByte, answered, late, open, runtime};
+
+#[test]
+fn connections_are_taken_until_the_door_closes() {
+    let runtime = runtime();
+    let host = OneByte::with_room(8);
+    let (door, address) = open(&runtime, host.clone());
+    assert!(answered(TcpStream::connect(address).unwrap()));
+    door.close();
+    assert!(door.wait_closed(late()));
+    assert!(TcpStream::connect(address).is_err());
+    assert_eq!(*host.said.lock().unwrap(), ["stopped accepting"]);
+}
+
+#[test]
+fn connections_that_the_kernel_has_ready_are_taken_before_the_listener_closes() {
+    let runtime = runtime();
+    let host = OneByte::with_room(0);
+    let (door, address) = open(&runtime, host.clone());
+    let clients: Vec<TcpStream> = (0..50).map(|_| TcpStream::connect(address).unwrap()).collect();
+    door.close();
+    assert!(!door.wait_closed(Instant::now() + Duration::from_millis(20)), "there was no room yet");
+    host.room.add_permits(1000);
+    assert!(door.wait_closed(late()));
+    assert!(clients.into_iter().all(answered));
+}
+
+/// Whoever has connected is served, however close to the end it was; the others are refused.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_connection_is_reset_when_a_listener_closes_under_load() {
+    let runtime = runtime();
+    let (door, address) = open(&runtime, OneByte::with_room(1000));
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut served = 0;
+                    while let Ok(stream) = TcpStream::connect(address) {
+                        assert!(answered(stream), "lost after {served}");
+                        served += 1;
+                    }
+                    served
+                })
+            })
+            .collect();
+        for _ in 0..100 {
+            assert!(answered(TcpStream::connect(address).unwrap()));
+        }
+        door.close();
+        assert!(door.wait_closed(late()));
+        for client in clients {
+            client.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_unix_socket_is_gone_before_its_listener_closes() {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.sock");
+    let address: Address = format!("unix:{}", path.display()).parse().unwrap();
+    let (door, accepting) = accept(Listener::bind("test", &address).unwrap(), OneByte::with_room(0));
+    runtime.spawn(accepting);
+    door.wait_running(late()).unwrap();
+    let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    door.close();
+    while path.exists() {
+        std::thread::yield_now();
+    }
+    drop(runtime);
+    assert!(door.wait_closed(late()), "a loop whose runtime ended is closed");
+}
+
+#[test]
+fn a_loop_that_nobody_drives_is_an_error_that_says_so() {
+    let listener = Listener::bind("test", &"127.0.0.1:0".parse::<Address>().unwrap()).unwrap();
+    let (door, accepting) = accept(listener, OneByte::with_room(1));
+    let said = door.wait_running(Instant::now() + Duration::from_millis(10)).unwrap_err().to_string();
+    assert!(said.contains("does a thread drive"), "{said}");
+    drop(accepting);
+    assert!(door.wait_running(late()).unwrap_err().to_string().contains("ended"));
+}
