@@ -1,0 +1,46 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Runs a web site from one file.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a site until it is asked to end
+    ///
+    /// Ends on Ctrl-C and on SIGTERM, and reads the file again on SIGHUP. A second signal cuts short what is still
+    /// running, a third one ends the process at once.
+    Run(SiteArgs),
+    /// Say whether a site file is right, without starting anything
+    Check {
+        #[command(flatten)]
+        site: SiteArgs,
+        /// Print the findings as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a first site, with comments
+    Init {
+        /// The folder to write it to; made if it is missing
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SiteArgs {
+    /// The site file
+    #[arg(default_value = "site.toml")]
+    pub(crate) file: PathBuf,
+    /// Put a value over the file's, such as --set http.listen='["127.0.0.1:9000"]'; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
