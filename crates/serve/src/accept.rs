@@ -210,10 +210,8 @@ async fn take<H: Host>(socket: &Polled, host: &mut H, told: &mut Told) {
                         host.report(Event::Exhausted { error: &error });
                     }
                     host.make_room();
-                    tokio::select! {
-                        biased;
-                        () = told.come() => return,
-                        () = tokio::time::sleep(pause) => {}
+                    if tokio::time::timeout(pause, told.come()).await.is_ok() {
+                        return;
                     }
                 }
             }

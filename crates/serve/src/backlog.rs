@@ -24,7 +24,7 @@ pub(crate) async fn empty<H: Host>(socket: Bare, ours: bool, host: &mut H) -> us
     let deaf = ours && matches!(socket, Bare::Tcp(_)) && deafen(&socket);
     let mut taken = take_ready(&socket, host).await;
     if deaf {
-        tokio::time::sleep(HALF_DONE).await;
+        tokio::time::sleep(HALF_DONE).await; // sleep-is-meant: the kernel does not tell when they are done
         taken += take_ready(&socket, host).await;
     }
     taken
@@ -41,7 +41,7 @@ async fn take_ready<H: Host>(socket: &Bare, host: &mut H) -> usize {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return taken,
             Err(_) if tries > 0 => {
                 tries -= 1;
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(PAUSE).await; // sleep-is-meant: nobody tells when a descriptor is free
             }
             Err(_) => return taken,
         }
