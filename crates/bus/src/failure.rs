@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::machine::Report;
 
 /// One listener that failed on one channel. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -59,6 +60,12 @@ impl Failure {
             Reason::Error(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl Report for Failure {
+    fn listener(&self) -> &str {
+        &self.listener
     }
 }
 

@@ -73,6 +73,11 @@ enum Errand<F> {
     Exited(Exit),
 }
 
+/// What the machine must know of a failure: who failed, for the cause of an exit.
+pub(crate) trait Report: Clone {
+    fn listener(&self) -> &str;
+}
+
 /// The machine. `F` is what a failure is: a report in the shipped bus, next to nothing in the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Machine<F> {
@@ -92,7 +97,7 @@ pub(crate) struct Machine<F> {
     effects: Vec<Effect<F>>,
 }
 
-impl<F: Clone> Machine<F> {
+impl<F: Report> Machine<F> {
     pub(crate) fn new(limits: Limits) -> Machine<F> {
         Machine {
             limits,
@@ -140,7 +145,9 @@ impl<F: Clone> Machine<F> {
         debug_assert!(self.call.is_none(), "the lane does one thing at a time");
         loop {
             match self.errands.pop_front() {
-                Some(Errand::Say(say)) => return self.call(now + self.limits.log, now, Work::Say(say)),
+                Some(Errand::Say(say)) => {
+                    return self.call(now.saturating_add(self.limits.log), now, Work::Say(say));
+                },
                 Some(Errand::Answer(tickets, answer)) => {
                     self.answer(tickets, &answer);
                     continue;

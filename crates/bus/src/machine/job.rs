@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Answer, CallId, Effect, Errand, Machine, PluginId, Say, State, Tick, TicketId, Work};
+use super::{Answer, CallId, Effect, Errand, Machine, PluginId, Report, Say, State, Tick, TicketId, Work};
 use crate::exit::Exit;
 use crate::failure::Verb;
 use crate::limits::Limit;
@@ -74,7 +74,7 @@ pub(super) struct Job<F> {
     verdict: Option<Answer<F>>,
 }
 
-impl<F: Clone> Machine<F> {
+impl<F: Report> Machine<F> {
     pub(super) fn begin(
         &mut self,
         phase: Phase,
@@ -85,7 +85,7 @@ impl<F: Clone> Machine<F> {
         let plan = plan(phase);
         let todo = (0..plan.len()).filter(|index| phase != Phase::Stop || self.to_be_stopped(plan[*index]));
         let todo = todo.collect();
-        let total = now + self.limit(phase).total;
+        let total = now.saturating_add(self.limit(phase).total);
         let settings = tickets.first().copied().filter(|_| phase == Phase::Prepare);
         match phase {
             Phase::Start => {
@@ -142,7 +142,8 @@ impl<F: Clone> Machine<F> {
         if now >= total && matches!(phase, Phase::Stop | Phase::Exit) {
             self.effects.push(Effect::Hurry);
         }
-        let deadline = (now + self.limit(phase).each).min(total.max(now + limits.last_call));
+        let last_call = now.saturating_add(limits.last_call);
+        let deadline = now.saturating_add(self.limit(phase).each).min(total.max(last_call));
         Some((deadline, Work::Listener { phase, index }))
     }
 
@@ -188,13 +189,14 @@ impl<F: Clone> Machine<F> {
             self.enter(State::Started);
             return self.errands.push_back(Errand::Answer(job.tickets, Answer::Done));
         }
-        if job.failures.is_empty() {
+        let Some(first) = job.failures.first() else {
             let exit = self.exit.as_ref().map(|asked| asked.exit.clone());
             let answer = exit.map_or(Answer::Done, |exit| Answer::Interrupted(Verb::Start, exit));
             return self.errands.push_back(Errand::Answer(job.tickets, answer));
-        }
+        };
+        let cause = format!("'{}' failed to start", first.listener());
         self.say(Say::StartFailed);
-        self.note_exit(Exit::failure("a start listener failed"));
+        self.note_exit(Exit::failure(cause));
         if let Some(asked) = &mut self.exit {
             asked.exit = asked.exit.clone().after_failures(true);
             asked.afterwards.push((job.tickets, Answer::Failed(Verb::Start, job.failures)));
@@ -240,7 +242,7 @@ impl<F: Clone> Machine<F> {
             job.todo.make_contiguous().reverse();
         }
         job.verdict = verdict;
-        job.total = now + self.limits.graceful.total;
+        job.total = now.saturating_add(self.limits.graceful.total);
         self.effects.push(Effect::Began { phase: job.phase, settings: None });
         self.job = Some(job);
     }

@@ -11,7 +11,7 @@
 //! "Join" and "done" hold while nothing else waits in the queue: a start that was asked for after a queued stop is
 //! queued behind it, so that the last one who asked gets what they asked for.
 
-use super::{Errand, Machine, Phase, State, Tick};
+use super::{Errand, Machine, Phase, Report, State, Tick};
 use crate::exit::{Cause, Exit};
 use crate::failure::Verb;
 
@@ -106,7 +106,7 @@ impl<F> ExitAsked<F> {
     }
 }
 
-impl<F: Clone> Machine<F> {
+impl<F: Report> Machine<F> {
     /// Somebody asks. Never blocks; the answer comes as an effect, now or later.
     pub(crate) fn ask(&mut self, ask: Ask, ticket: TicketId) {
         match ask {
@@ -157,9 +157,7 @@ impl<F: Clone> Machine<F> {
     }
 
     fn ask_exit(&mut self, exit: Exit, inside: bool, ticket: TicketId) {
-        if self.exited {
-            return self.answer(vec![ticket], &Answer::Done);
-        }
+        let exited = self.exited;
         let Some(asked) = &mut self.exit else {
             self.note_exit(exit);
             return self.exit.iter_mut().for_each(|asked| asked.tickets.push(ticket));
@@ -167,6 +165,9 @@ impl<F: Clone> Machine<F> {
         if exit.is_restart() && !asked.exit.is_restart() {
             let answer = Answer::Refused(Verb::Restart, asked.exit.clone());
             return self.answer(vec![ticket], &answer);
+        }
+        if exited {
+            return self.answer(vec![ticket], &Answer::Done);
         }
         asked.tickets.push(ticket);
         let again = exit.is_restart() || inside;
