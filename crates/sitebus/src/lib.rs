@@ -1,1 +1,19 @@
-//! sitebus-sitebus
+#![doc = include_str!("../../../README.md")]
+
+pub use sitebus_bus::{
+    Builder, Bus, Cause, Channel, ChannelInfo, Clock, Collected, Commit, Done, EXIT, Error, Exit, Exiting, Failure,
+    Failures, Flag, GRACEFUL, Graceful, Handle, Heard, Inbox, LOG, Level, Limit, Limits, Listener, ListenerInfo, Plugin,
+    Priority, Reason, Record, START, STOP, Settings, Start, State, States, Stop, Subscription, Task, Ticket, Timing,
+    TimingOutcome, Timings, Topic, TopicClash, Verb, WaitError, When, edge, priority, topics,
+};
+
+#[cfg(feature = "front")]
+pub use sitebus_front as front;
+#[cfg(feature = "http")]
+pub use sitebus_http as http;
+#[cfg(feature = "http")]
+pub use sitebus_serve as serve;
+#[cfg(feature = "signals")]
+pub use sitebus_os as os;
+#[cfg(feature = "signals")]
+pub use sitebus_signals as signals;

@@ -1,0 +1,46 @@
+//! The name that was meant.
+
+/// The candidate that is most like `name`, if any is like it at all.
+pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |text: &str| text.to_lowercase().replace('-', "_");
+    let name = plain(name);
+    let length = name.chars().count();
+    if length > 64 {
+        return None; // not a slip of the finger, and comparing takes time by the square of the length
+    }
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(&name, &plain(candidate));
+    let best = candidates.into_iter().map(|candidate| (distance(&candidate), candidate)).min();
+    best.filter(|(distance, _)| *distance <= (length / 3).max(1)).map(|(_, candidate)| candidate)
+}
+
+/// "`a`, `b` and `c`".
+pub(super) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((one, [])) => one.clone(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_of_the_finger_are_found_and_other_words_are_not() {
+        let keys = ["listen", "max_connections", "drain"];
+        for (written, meant) in [
+            ("listn", Some("listen")),
+            ("lisetn", Some("listen")),
+            ("Listen", Some("listen")),
+            ("max-connection", Some("max_connections")),
+            ("drian", Some("drain")),
+            ("port", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, keys), meant, "{written}");
+        }
+        assert_eq!(nearest(&"listen".repeat(1000), keys), None);
+    }
+}

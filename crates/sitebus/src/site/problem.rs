@@ -1,0 +1,41 @@
+//! One complaint.
+
+use super::span::Span;
+
+/// One thing that is wrong: what, where, what else to look at, and the cure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub(super) message: String,
+    pub(super) at: Option<Span>,
+    pub(super) label: String,
+    pub(super) notes: Vec<(Span, String)>,
+    pub(super) help: Vec<String>,
+}
+
+impl Problem {
+    pub(super) fn nowhere(message: impl Into<String>) -> Problem {
+        Problem { message: message.into(), at: None, label: String::new(), notes: Vec::new(), help: Vec::new() }
+    }
+
+    pub(super) fn new(at: impl Into<Span>, message: impl Into<String>) -> Problem {
+        Problem { at: Some(at.into()), ..Problem::nowhere(message) }
+    }
+
+    /// Says something at the caret.
+    pub fn label(&mut self, label: impl Into<String>) -> &mut Problem {
+        self.label = label.into();
+        self
+    }
+
+    /// Points at another place that has to do with it.
+    pub fn note(&mut self, at: impl Into<Span>, label: impl Into<String>) -> &mut Problem {
+        self.notes.push((at.into(), label.into()));
+        self
+    }
+
+    /// Says what to do. Several are several lines.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Problem {
+        self.help.push(help.into());
+        self
+    }
+}

@@ -1,0 +1,2 @@
+//! 07: placeholder until the HTTP plugin is there.
+fn main() {}

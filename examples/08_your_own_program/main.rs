@@ -1,0 +1,2 @@
+//! 08: placeholder.
+fn main() {}
