@@ -249,6 +249,29 @@ fn no_handler_ever_writes_to_a_file_that_took_the_place_of_its_pipe() {
 }
 
 #[test]
+fn all_signals_at_once_fit_on_the_stack() {
+    in_a_process_of_its_own("all_signals_at_once_fit_on_the_stack", || {
+        let all: Vec<kernel::Signal> = kernel::Signal::iterator()
+            .filter(|signal| Signal::try_from(*signal as i32).unwrap().catchable().is_ok())
+            .filter(|signal| *signal != kernel::SIGPIPE) // ignored by every Rust program
+            .filter(|signal| *signal != kernel::SIGCONT) // cancels those that stop
+            .collect();
+        let signals = all.iter().map(|signal| Signal::try_from(*signal as i32).unwrap());
+        let (catch, caught) = Catch::take("the test", signals).unwrap();
+        let set = SigSet::from_iter(all.iter().copied());
+        for _ in 0..10 {
+            kernel::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), None).unwrap();
+            all.iter().for_each(|signal| raise(*signal).unwrap());
+            unblock(catch.signals()).unwrap(); // now the kernel delivers all of them
+            for _ in &all {
+                assert!(matches!(next(&caught), Next::Signal(_)));
+            }
+            assert!(nothing(&caught));
+        }
+    });
+}
+
+#[test]
 fn a_deadline_is_kept_although_signals_that_are_not_ours_interrupt_the_wait() {
     in_a_process_of_its_own(
         "a_deadline_is_kept_although_signals_that_are_not_ours_interrupt_the_wait",

@@ -29,11 +29,14 @@ impl Disposition {
     }
 
     /// A handler. System calls that it interrupts are restarted where the kernel can (signal(7)).
+    ///
+    /// No other signal interrupts it, and it runs on the stack of the thread: Rust's alternative stacks may be just as
+    /// large as one signal frame, so that a second frame on one, or a handler that is not tiny, overflows it.
     pub(crate) fn handler(handler: Handler) -> Disposition {
-        Disposition::new(
-            handler as *const () as usize,
-            libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK,
-        )
+        let mut it = Disposition::new(handler as *const () as usize, libc::SA_SIGINFO | libc::SA_RESTART);
+        // SAFETY: the mask is ours, and any bytes may be overwritten with a full set.
+        unsafe { libc::sigfillset(&mut it.0.sa_mask) };
+        it
     }
 
     /// Puts this one in force and returns the one before.

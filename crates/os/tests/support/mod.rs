@@ -146,9 +146,9 @@ impl Drop for Process {
     }
 }
 
-/// A field of `/proc/self/status`, such as `SigCgt` or `Threads`.
+/// A field of `/proc/thread-self/status`, such as `SigCgt` or `Threads`.
 pub(crate) fn status(field: &str) -> String {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let text = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.unwrap().trim().to_owned()
 }
