@@ -9,7 +9,8 @@ use crate::core::Core;
 use crate::exit::Exit;
 use crate::handle::Handle;
 use crate::limits::Limits;
-use crate::message::Level;
+use crate::machine::Ask;
+use crate::message::{Level, Settings};
 
 /// A bus, and the owner of its life. There is one owner; everybody else holds a [`Handle`], whose methods it has too.
 ///
@@ -39,6 +40,7 @@ impl Bus {
 
     /// Waits until the bus has exited, joins the threads that it was told of, and performs a restart if that was asked for.
     /// It only waits: the listeners run elsewhere, so it may be called on any thread, by several, before or after the end.
+    /// Of several, the first does what remains to be done, and all return the same.
     ///
     /// Called inside a listener that the bus is waiting for, it would wait for ever; there it returns a failure at once.
     pub fn block(&self) -> Exit {
@@ -53,8 +55,7 @@ impl Bus {
         // Never empty: there is no deadline, and the latch is set by every exit.
         let exit = core.exited.wait(None).unwrap_or_else(Exit::dropped);
         core.dismiss_crew();
-        core.join_threads();
-        core.perform_restart(exit)
+        core.conclude(exit)
     }
 }
 
@@ -69,22 +70,31 @@ impl Deref for Bus {
 impl Drop for Bus {
     fn drop(&mut self) {
         let core = &self.handle.core;
-        let asked_for_anything = core.lock().crew.is_some();
-        if asked_for_anything && core.exited.get().is_none() {
+        let inside = core.is_inside();
+        let mut shared = core.lock();
+        let (used, ended) = (shared.crew.is_some(), shared.ended);
+        shared.orphaned = inside;
+        drop(shared);
+        if used && !ended {
+            let state = self.state();
             core.log(
                 Level::Warn,
                 format!(
-                    "the bus was dropped in {} and exits now; call exit() or block() first",
-                    self.state()
+                    "the bus was dropped in {state}, before it had exited: it exits now; call block() first"
                 ),
             );
-            // Every transition has its deadlines, so this ends.
-            let _ = core.ask_exit(Exit::dropped()).wait();
         }
-        core.dismiss_crew();
-        core.registry.close();
-        let restarter = core.restarter.lock().take();
-        drop(restarter);
+        if !ended {
+            // A bus that nobody used exits too: somebody may wait for it, or have something to give back. Every transition has
+            // its deadlines, so the wait ends; on the lane it is none, and the lane does the rest.
+            let _ = core.ask(Ask::Exit { exit: Exit::dropped(), inside: true }, Settings::new()).wait();
+        }
+        if !inside {
+            core.dismiss_crew();
+        }
+        if ended || !inside {
+            core.forget_all();
+        }
     }
 }
 

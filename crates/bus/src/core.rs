@@ -9,6 +9,7 @@ use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::exit::Exit;
 use crate::failure::{Error, Failure, Failures};
+use crate::foreign::quietly;
 use crate::latch::{Flag, Latch};
 use crate::limits::Limits;
 use crate::machine::{Answer, Ask, Effect, Machine, Phase, Step, Tick, TicketId, Work};
@@ -38,9 +39,19 @@ pub(crate) struct Core {
     pub(crate) keeper_wakes: Condvar,
     pub(crate) exited: Latch<Exit>,
     pub(crate) threads: Threads,
+    /// Somebody has begun to join the threads and to restart.
+    pub(crate) concluding: AtomicBool,
+    /// How that ended.
+    pub(crate) concluded: Latch<Exit>,
     pub(crate) restarter: Mutex<Option<Restarter>>,
+    /// The log listener that the lane is at.
+    pub(crate) log_at: Mutex<Option<Arc<str>>>,
     /// A log listener has hung once on the lane: from then on the bus's own lines go to `tracing` only.
     pub(crate) log_hung: AtomicBool,
+    /// The report about that, until it is written.
+    pub(crate) log_report: Mutex<Option<Failure>>,
+    /// Set as the very last thing that the lane does.
+    pub(crate) lane_over: Latch<()>,
     next_plugin: AtomicU64,
 }
 
@@ -63,7 +74,13 @@ pub(crate) struct Shared {
     pub(crate) ended: bool,
     /// When the keeper will look again by itself.
     pub(crate) keeper_until: Option<Tick>,
+    /// Until when the lane may be at wakers and destructors, between listeners.
+    pub(crate) aside: Option<Tick>,
+    /// The owner was dropped on the lane: the lane forgets the listeners when it ends.
+    pub(crate) orphaned: bool,
     pub(crate) round: Option<Round>,
+    /// What may be dropped once the machine is at rest: until then it holds failures too, and drops them under the lock.
+    pub(crate) garbage: Vec<Box<dyn Send>>,
     pub(crate) waiters: Waiters,
     pub(crate) timings: Vec<Timing>,
     pub(crate) last_graceful: Option<Result<(), Error>>,
@@ -80,12 +97,13 @@ pub(crate) struct Crew {
     pub(crate) keeper: Option<JoinHandle>,
 }
 
-/// Somebody to be woken, once no lock is held: wakers are foreign code.
+/// What is to be done once no lock is held, since it runs foreign code: wakers and destructors.
 pub(crate) enum Wake {
     Ticket(Latch<Result<Done, Error>>, Result<Done, Error>),
     Waiter(Latch<Result<State, WaitError>>, Result<State, WaitError>),
     Flag(Flag),
     Exited(Latch<Exit>, Exit),
+    Forget(Box<dyn Send>),
 }
 
 impl Wake {
@@ -95,6 +113,9 @@ impl Wake {
             Wake::Waiter(latch, answer) => latch.set(answer),
             Wake::Flag(flag) => flag.raise(),
             Wake::Exited(latch, exit) => latch.set(exit),
+            Wake::Forget(garbage) => {
+                quietly(|| drop(garbage));
+            }
         }
     }
 }
@@ -125,8 +146,13 @@ impl Core {
                 keeper_wakes: Condvar::default(),
                 exited: Latch::new(),
                 threads: Threads::default(),
+                concluding: AtomicBool::new(false),
+                concluded: Latch::new(),
                 restarter: Mutex::new(None),
+                log_at: Mutex::new(None),
                 log_hung: AtomicBool::new(false),
+                log_report: Mutex::new(None),
+                lane_over: Latch::new(),
                 next_plugin: AtomicU64::new(0),
             }
         })
@@ -148,7 +174,8 @@ impl Core {
     }
 
     pub(crate) fn instant(&self, tick: Tick) -> Instant {
-        self.epoch + tick
+        const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        self.epoch + tick.min(ENDLESS)
     }
 
     pub(crate) fn next_plugin(&self) -> u64 {
@@ -179,6 +206,13 @@ impl Core {
         self.lane_wakes.notify_one();
         self.publish_effects(shared);
         ticket
+    }
+
+    /// Forgets everything that may hold a handle to this bus, and so keep it alive.
+    pub(crate) fn forget_all(&self) {
+        self.registry.close();
+        let restarter = self.restarter.lock().take();
+        quietly(|| drop(restarter));
     }
 
     pub(crate) fn hurry(&self) {
@@ -216,7 +250,10 @@ impl Shared {
             crew: None,
             ended: false,
             keeper_until: None,
+            aside: None,
+            orphaned: false,
             round: None,
+            garbage: Vec::new(),
             waiters: Waiters::default(),
             timings: Vec::new(),
             last_graceful: None,
@@ -231,11 +268,11 @@ impl Shared {
 
     /// The lane's next step, with everything that it needs to do it without the lock.
     pub(crate) fn step(&mut self, core: &Core) -> Step<Failure> {
-        let Shared { machine, round, .. } = self;
+        let Shared { machine, round, garbage, .. } = self;
         machine.step(core.now(), |phase| {
             let new = Round::of(phase, &core.channels);
             let plan = new.plan(&core.channels);
-            *round = Some(new);
+            garbage.extend(round.replace(new).map(|old| Box::new(old) as Box<dyn Send>));
             plan
         })
     }
@@ -271,9 +308,14 @@ impl Shared {
             match effect {
                 Effect::Entered(state) => self.waiters.entered(state, &mut wakes),
                 Effect::Began { phase, settings } => self.began(phase, settings),
-                Effect::Reloaded(answer) => self.last_graceful = Some(spell(answer).map(drop)),
+                Effect::Reloaded(answer) => {
+                    let old = self.last_graceful.replace(spell(answer).map(drop));
+                    self.garbage.push(Box::new(old));
+                }
                 Effect::Answered(ticket, answer) => {
-                    self.settings.remove(&ticket);
+                    if let Some(unused) = self.settings.remove(&ticket) {
+                        wakes.push(Wake::Forget(Box::new(unused)));
+                    }
                     if let Some(latch) = self.tickets.remove(&ticket) {
                         wakes.push(Wake::Ticket(latch, spell(answer)));
                     }
@@ -282,7 +324,6 @@ impl Shared {
                 Effect::Hurry => wakes.push(Wake::Flag(self.hurry.clone())),
                 Effect::Exited(exit) => {
                     self.ended = true;
-                    self.round = None;
                     self.waiters.exited(&exit, &mut wakes);
                     wakes.push(Wake::Exited(exited.clone(), exit));
                 }
@@ -303,7 +344,19 @@ impl Shared {
         if self.machine.hurried() {
             self.hurry.raise();
         }
-        self.current = settings.and_then(|ticket| self.settings.remove(&ticket)).unwrap_or_default();
+        let new = settings.and_then(|ticket| self.settings.remove(&ticket)).unwrap_or_default();
+        self.garbage.push(Box::new(std::mem::replace(&mut self.current, new)));
+    }
+
+    /// The effects of a machine at rest, and everything that nobody needs any more.
+    pub(crate) fn tidy(&mut self, exited: &Latch<Exit>) -> Vec<Wake> {
+        let mut wakes = self.apply_effects(exited);
+        if let Some(round) = self.round.take() {
+            let settings = std::mem::take(&mut self.current);
+            wakes.push(Wake::Forget(Box::new((round, settings))));
+        }
+        wakes.extend(std::mem::take(&mut self.garbage).into_iter().map(Wake::Forget));
+        wakes
     }
 }
 

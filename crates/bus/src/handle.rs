@@ -15,6 +15,7 @@ use crate::message::{Level, Settings};
 use crate::plugin::Plugin;
 use crate::registry::ChannelInfo;
 use crate::state::{State, States};
+use crate::sync::thread;
 use crate::ticket::{Done, Ticket};
 use crate::timing::Timings;
 use crate::topic::{Topic, TopicClash};
@@ -77,8 +78,7 @@ impl Handle {
     ) -> Result<JoinHandle<T>, Error> {
         let ticket = self.ask_start();
         let outcome = ticket.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("{} callback", self.name()))
+        let thread = thread(&format!("{} callback", self.name()))
             .spawn(move || callback(outcome.wait()))
             .map_err(|error| Error::NoThread(Arc::new(error)))?;
         ticket.wait().map(|_| thread)
@@ -185,7 +185,7 @@ impl Handle {
     /// Tells the bus of a thread, for which [`Bus::block`](crate::Bus::block) waits at the end, within
     /// [`Limits::join`](crate::Limits::join). No other thread is waited for.
     pub fn adopt<T: Send + 'static>(&self, name: impl Into<Arc<str>>, thread: JoinHandle<T>) {
-        self.core.threads.adopt(name.into(), thread);
+        self.core.adopt(name.into(), thread);
     }
 
     /// Says how a restart replaces the process, on the thread that blocks, after everything else: `restarter` returns only

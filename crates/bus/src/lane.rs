@@ -3,27 +3,30 @@
 //! A listener that overruns its deadline takes its lane with it: the keeper gives both up and starts another lane, which
 //! goes on with the next listener. What the lost one may still report is ignored.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::core::{Core, Crew, Shared, Wake};
 use crate::failure::{Failure, Reason};
+use crate::foreign::quietly;
 use crate::machine::{CallId, Outcome, Step, Work};
+use crate::message::Level;
 use crate::sync::{MutexGuard, spawn, thread_local};
 use crate::timing::TimingOutcome;
 use crate::topic::LOG;
 
 thread_local! {
-    /// The buses whose listeners this thread is in the midst of, innermost last.
-    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// The address of the bus of which this thread is a lane, if it is one.
+    static INSIDE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Whether this thread runs a listener that the bus at this address is waiting for.
+/// Whether this thread is a lane of the bus at this address: it runs its listeners, and the wakers and destructors
+/// between them. To wait for the bus there would be to wait for oneself.
 pub(crate) fn is_inside(bus: usize) -> bool {
-    INSIDE.with(|inside| inside.borrow().contains(&bus))
+    INSIDE.with(Cell::get) == Some(bus)
 }
 
 impl Core {
@@ -53,22 +56,24 @@ impl Core {
 
     /// The body of a lane thread. `own` tells this lane from those that replace it.
     fn run_lane(self: Arc<Core>, own: u64) {
+        INSIDE.with(|inside| inside.set(Some(self.address())));
         let mut shared = self.lock();
-        loop {
-            if shared.lane != own {
-                return;
-            }
+        while shared.lane == own {
             match shared.step(&self) {
-                Step::Ended => {
-                    self.publish_effects(shared);
-                    return self.keeper_wakes.notify_one();
-                }
+                Step::Ended => return self.end_lane(shared),
                 Step::Idle => {
-                    self.publish_effects(shared);
-                    shared = self.lock();
-                    // Somebody may have asked while the lock was away.
-                    if shared.lane == own && !shared.machine.has_work() {
+                    let wakes = shared.tidy(&self.exited);
+                    if wakes.is_empty() {
                         shared = self.lane_wakes.wait(shared);
+                        continue;
+                    }
+                    shared.aside = Some(self.now().saturating_add(self.limits.log));
+                    self.keeper_wakes.notify_one();
+                    drop(shared);
+                    wakes.into_iter().for_each(Wake::fire);
+                    shared = self.lock();
+                    if shared.lane == own {
+                        shared.aside = None;
                     }
                 }
                 Step::Run { id, deadline, work } => {
@@ -81,35 +86,47 @@ impl Core {
                     drop(shared);
                     wakes.into_iter().for_each(Wake::fire);
                     let began = self.now();
-                    let outcome = match task {
-                        Some(task) => self.enter(|| task.perform(&self)),
-                        None => Outcome::Ok,
-                    };
+                    let outcome = task.map_or(Outcome::Ok, |task| task.perform(&self));
                     shared = self.lock();
                     let took = self.now().saturating_sub(began);
-                    shared.report(id, &work, outcome, took);
+                    if let Some(late) = shared.report(id, &work, outcome, took) {
+                        drop(shared);
+                        quietly(|| drop((late, work)));
+                        return;
+                    }
                 }
             }
         }
     }
 
-    fn enter<T>(&self, body: impl FnOnce() -> T) -> T {
-        INSIDE.with(|inside| inside.borrow_mut().push(self.address()));
-        let result = body(); // does not unwind: whatever is foreign in it is guarded
-        INSIDE.with(|inside| inside.borrow_mut().pop());
-        result
+    /// The last thing that the last lane does.
+    fn end_lane(&self, mut shared: MutexGuard<'_, Shared>) {
+        let wakes = shared.tidy(&self.exited);
+        let orphaned = shared.orphaned;
+        drop(shared);
+        self.keeper_wakes.notify_one();
+        wakes.into_iter().for_each(Wake::fire);
+        if orphaned {
+            self.forget_all();
+        }
+        self.lane_over.set(());
     }
 
-    /// The body of the keeper thread.
+    /// The body of the keeper thread. No foreign code runs on it.
     fn keep(self: Arc<Core>) {
         let mut shared = self.lock();
         while shared.crew.is_some() && !shared.ended {
             let now = self.now();
             if let Some((work, given)) = shared.machine.overdue(now) {
-                shared = self.give_up(shared, &work, given);
+                self.give_up(&mut shared, &work, given);
+                shared = self.replace_lane(shared);
                 continue;
             }
-            shared.keeper_until = shared.machine.deadline();
+            if shared.aside.take_if(|until| *until <= now).is_some() {
+                shared = self.replace_lane(shared);
+                continue;
+            }
+            shared.keeper_until = [shared.machine.deadline(), shared.aside].into_iter().flatten().min();
             shared = match shared.keeper_until {
                 Some(until) if !self.by_hand => self.keeper_wakes.wait_until(shared, self.instant(until)),
                 _ => self.keeper_wakes.wait(shared),
@@ -117,70 +134,91 @@ impl Core {
         }
     }
 
-    /// Goes on without the step that the lane is at, on another lane.
-    fn give_up<'a>(
-        self: &'a Arc<Core>,
-        mut shared: MutexGuard<'a, Shared>,
-        work: &Work<Failure>,
-        given: Duration,
-    ) -> MutexGuard<'a, Shared> {
-        let failure = shared.overrun(work, given);
+    /// Goes on without the step that the lane is at.
+    fn give_up(&self, shared: &mut Shared, work: &Work<Failure>, given: Duration) {
+        let failure = self.overrun(shared, work, given);
         if let Work::Say(_) = work {
+            *self.log_report.lock() = Some(failure.clone());
             self.log_hung.store(true, Ordering::Relaxed);
-            tracing::error!(bus = %self.name, "{failure}; the bus's own lines go to tracing from now on");
         }
         shared.time(work, given, TimingOutcome::Overran);
         shared.machine.give_up(failure);
+    }
+
+    /// Makes another lane; the old thread is left to whatever keeps it.
+    fn replace_lane<'a>(self: &'a Arc<Core>, mut shared: MutexGuard<'a, Shared>) -> MutexGuard<'a, Shared> {
         shared.lane += 1;
         let own = shared.lane;
         let core = Arc::clone(self);
-        match spawn(format!("{} lane", self.name), move || core.run_lane(own)) {
-            Ok(lane) => {
-                if let Some(crew) = &mut shared.crew {
-                    crew.lane = Some(lane); // the old thread is left to the listener that keeps it
-                }
-            }
-            Err(error) => {
-                // Better without a keeper than without a lane.
-                drop(shared);
-                tracing::error!(bus = %self.name, "no thread for another lane ({error}): deadlines are not kept any more");
-                Arc::clone(self).run_lane(own);
-                shared = self.lock();
-            }
+        let lane = spawn(format!("{} lane", self.name), move || core.run_lane(own));
+        let failed = lane.is_err();
+        if let Some(crew) = &mut shared.crew {
+            crew.lane = lane.ok();
+        }
+        if failed {
+            // Better without a keeper than without a lane: deadlines are not kept any more.
+            drop(shared);
+            Arc::clone(self).run_lane(own);
+            shared = self.lock();
         }
         shared
     }
 
     /// Waits for the lane and the keeper, which end by themselves once the bus has exited.
     pub(crate) fn dismiss_crew(&self) {
-        if self.is_inside() {
-            return;
+        let Some(crew) = self.lock().crew.take() else { return };
+        self.keeper_wakes.notify_one();
+        let until = Instant::now().checked_add(self.limits.join);
+        if self.lane_over.wait(until).is_none() {
+            // Not in a listener, since those have deadlines, but in a waker or a destructor.
+            let limit = self.limits.join;
+            return self.log(
+                Level::Error,
+                format!(
+                    "the lane was left behind: it had not ended {limit:?} after the last listener, so a waker or a destructor \
+                     hangs"
+                ),
+            );
         }
-        let crew = self.lock().crew.take();
-        for thread in crew.into_iter().flat_map(|crew| [crew.lane, crew.keeper]).flatten() {
+        for thread in [crew.lane, crew.keeper].into_iter().flatten() {
             let _ = thread.join(); // neither panics
+        }
+    }
+
+    fn overrun(&self, shared: &Shared, work: &Work<Failure>, given: Duration) -> Failure {
+        let reason = Reason::Overran(given);
+        match (work, &shared.round) {
+            (Work::Listener { index, .. }, Some(round)) => {
+                reason.by(&round.tags()[*index].name, round.channel())
+            }
+            _ => {
+                let name = self.log_at.lock().clone();
+                reason.by(&name.unwrap_or_else(|| Arc::from("a log listener")), LOG.name())
+            }
         }
     }
 }
 
 impl Shared {
-    fn report(&mut self, id: CallId, work: &Work<Failure>, outcome: Outcome<Failure>, took: Duration) {
+    /// Notes how a step ended. Gives the outcome back if it comes too late: it is to be dropped with no lock held.
+    fn report(
+        &mut self,
+        id: CallId,
+        work: &Work<Failure>,
+        outcome: Outcome<Failure>,
+        took: Duration,
+    ) -> Option<Outcome<Failure>> {
         let timed = match outcome {
             Outcome::Failed(_) => TimingOutcome::Failed,
             Outcome::Ok | Outcome::Exit(_) => TimingOutcome::Done,
         };
-        if self.machine.finished(id, outcome) {
-            self.time(work, took, timed);
+        if !self.machine.finished(id, outcome.clone()) {
+            return Some(outcome);
         }
-    }
-
-    fn overrun(&self, work: &Work<Failure>, given: Duration) -> Failure {
-        let reason = Reason::Overran(given);
-        match (work, &self.round) {
-            (Work::Listener { index, .. }, Some(round)) => {
-                reason.by(&round.tags()[*index].name, round.channel())
-            }
-            _ => reason.by(&Arc::from("a log listener"), LOG.name()),
+        if let Outcome::Failed(failure) = outcome {
+            self.garbage.push(Box::new(failure));
         }
+        self.time(work, took, timed);
+        None
     }
 }

@@ -1,11 +1,13 @@
 //! A value that is set once and waited for, by threads and by futures alike.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use crate::foreign::quietly;
 use crate::sync::{Condvar, Mutex};
 
 /// Cheap to clone; all clones are one latch.
@@ -18,7 +20,7 @@ struct Inner<T> {
 
 struct Cell<T> {
     value: Option<T>,
-    wakers: Vec<(u64, Waker)>,
+    wakers: BTreeMap<u64, Waker>,
     next_waker: u64,
 }
 
@@ -28,15 +30,9 @@ impl<T> Clone for Latch<T> {
     }
 }
 
-impl<T> Latch<T> {
-    pub(crate) fn is(&self, other: &Latch<T>) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
 impl<T: Clone> Latch<T> {
     pub(crate) fn new() -> Latch<T> {
-        let cell = Cell { value: None, wakers: Vec::new(), next_waker: 0 };
+        let cell = Cell { value: None, wakers: BTreeMap::new(), next_waker: 0 };
         Latch(Arc::new(Inner { cell: Mutex::new(cell), set: Condvar::default() }))
     }
 
@@ -50,8 +46,8 @@ impl<T: Clone> Latch<T> {
         let wakers = std::mem::take(&mut cell.wakers);
         drop(cell);
         self.0.set.notify_all();
-        for (_, waker) in wakers {
-            waker.wake();
+        for waker in wakers.into_values() {
+            quietly(|| waker.wake());
         }
     }
 
@@ -90,19 +86,19 @@ impl<T: Clone> Future for LatchFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
+        // Wakers are foreign code, also when they are cloned and dropped: a waker may own the very task that waits here.
+        let waker = context.waker().clone();
         let mut cell = this.latch.0.cell.lock();
         if let Some(value) = &cell.value {
             return Poll::Ready(value.clone());
         }
-        let known = this.waker.and_then(|id| cell.wakers.iter_mut().find(|(known, _)| *known == id));
-        if let Some((_, waker)) = known {
-            waker.clone_from(context.waker());
-        } else {
-            let id = cell.next_waker;
+        let id = *this.waker.get_or_insert_with(|| {
             cell.next_waker += 1;
-            cell.wakers.push((id, context.waker().clone()));
-            this.waker = Some(id);
-        }
+            cell.next_waker
+        });
+        let replaced = cell.wakers.insert(id, waker);
+        drop(cell);
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -110,7 +106,8 @@ impl<T: Clone> Future for LatchFuture<T> {
 impl<T> Drop for LatchFuture<T> {
     fn drop(&mut self) {
         if let Some(id) = self.waker {
-            self.latch.0.cell.lock().wakers.retain(|(known, _)| *known != id);
+            let waker = self.latch.0.cell.lock().wakers.remove(&id);
+            drop(waker);
         }
     }
 }

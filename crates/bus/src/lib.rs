@@ -7,6 +7,7 @@ mod core;
 mod edge;
 mod exit;
 mod failure;
+mod foreign;
 mod handle;
 mod inbox;
 mod lane;

@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Limit {
     /// For each listener. When it has passed, the listener is given up and named, and the next one runs.
     pub each: Duration,
-    /// For all of them together. When it has passed, a start or a reload fails without calling the rest; a stop or an
-    /// exit sets the hurry flag and still calls the rest, each with [`Limits::last_call`].
+    /// For all of them together. A listener that runs into it is given up early, and then a start or a reload fails without
+    /// calling the rest; a stop or an exit sets the hurry flag and still calls the rest, each with [`Limits::last_call`].
     pub total: Duration,
 }
 
@@ -34,7 +34,8 @@ pub struct Limits {
     pub graceful: Limit,
     /// What a listener is still given when the total has run out: 250 ms.
     pub last_call: Duration,
-    /// Delivery of one log line of the bus itself: 2 s.
+    /// Delivery of one log line of the bus itself, and whatever else of other people's code the lane runs between listeners
+    /// (wakers, destructors): 2 s.
     pub log: Duration,
     /// Threads that the bus was told of, all together, once it has exited: 10 s.
     pub join: Duration,

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::failure::{Failure, Reason};
+use crate::foreign::dispose;
 use crate::priority::Priority;
 
 /// A listener as a value, which brings its own name and its own place in the order. Closures need none of this.
@@ -46,12 +47,18 @@ impl<O> Heard<O> for anyhow::Result<O> {
 }
 
 /// Calls foreign code; a panic becomes a failure.
+#[inline]
 pub(crate) fn guarded<O>(call: impl FnOnce() -> anyhow::Result<O>) -> Result<O, Reason> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(output)) => Ok(output),
-        Ok(Err(error)) => Err(Reason::Error(Arc::new(error))),
+        Ok(Err(error)) => Err(failed(error)),
         Err(panic) => Err(panicked(panic)),
     }
+}
+
+#[cold]
+fn failed(error: anyhow::Error) -> Reason {
+    Reason::Error(Arc::new(error))
 }
 
 #[cold]
@@ -61,8 +68,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Reason {
         Err(panic) => match panic.downcast::<&'static str>() {
             Ok(text) => Arc::from(*text),
             Err(other) => {
-                // Dropping what was thrown may panic in turn.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(other)));
+                dispose(other);
                 Arc::from("a panic without a text")
             }
         },

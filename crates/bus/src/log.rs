@@ -1,19 +1,23 @@
 //! The log channel: it can never fail its publisher.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::channel::exit_in;
+use crate::channel::{Listeners, exit_in};
 use crate::core::Core;
 use crate::failure::Failure;
+use crate::foreign::quietly;
 use crate::listener::guarded;
 use crate::message::{Level, Record};
 use crate::sync::thread_local;
 
 thread_local! {
-    /// A log listener that logs would call itself for ever; what it says goes to `tracing`.
-    static LOGGING: Cell<bool> = const { Cell::new(false) };
+    /// The buses whose log listeners this thread is in the midst of. One of them that logs on the same bus would call
+    /// itself for ever, so what it says goes to `tracing`.
+    static LOGGING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// Whether this thread is in the midst of `tracing`: a subscriber that hands its lines to a bus gets none of them back.
+    static TRACING: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Core {
@@ -22,27 +26,72 @@ impl Core {
     }
 
     pub(crate) fn log_failure(&self, failure: &Failure) {
-        self.log(Level::Error, failure.to_string());
+        self.log(Level::Error, spell(failure));
     }
 
     pub(crate) fn log_from(&self, source: &Arc<str>, level: Level, message: String) {
         let record = Record { level, source: Arc::clone(source), message };
         let listeners = self.channels.log.snapshot();
-        let hung = self.is_inside() && self.log_hung.load(Ordering::Relaxed);
-        if listeners.tags().is_empty() || hung || LOGGING.get() {
-            return trace(&record);
+        if listeners.tags().is_empty() || self.lane_avoids_log() || self.is_logging() {
+            traced(|| trace(&record));
+        } else {
+            LOGGING.with(|logging| logging.borrow_mut().push(self.address()));
+            self.deliver(&listeners, &record);
+            LOGGING.with(|logging| logging.borrow_mut().pop());
         }
-        LOGGING.set(true);
+        quietly(|| drop(listeners)); // the last ones to know a listener drop it
+    }
+
+    fn is_logging(&self) -> bool {
+        LOGGING.with(|logging| logging.borrow().contains(&self.address()))
+    }
+
+    /// Whether this is the lane, and a log listener has hung on it before.
+    fn lane_avoids_log(&self) -> bool {
+        if !self.is_inside() || !self.log_hung.load(Ordering::Relaxed) {
+            return false;
+        }
+        if let Some(failure) = self.log_report.lock().take() {
+            let bus = &self.name;
+            traced(|| tracing::error!(%bus, "{failure}; the bus's own lines go to tracing from now on"));
+        }
+        true
+    }
+
+    fn deliver(&self, listeners: &Listeners<Record, ()>, record: &Record) {
+        let mut failed = false;
         for (index, tag) in listeners.tags().iter().enumerate() {
-            let Err(reason) = guarded(|| listeners.hear(index, &record)) else { continue };
+            if self.is_inside() {
+                *self.log_at.lock() = Some(Arc::clone(&tag.name));
+            }
+            let Err(reason) = guarded(|| listeners.hear(index, record)) else { continue };
             if let Some(exit) = exit_in(&reason) {
-                drop(self.ask_exit(exit));
+                drop(self.ask_exit(exit.after_failures(failed)));
+                quietly(|| drop(reason));
                 break;
             }
+            failed = true;
             let failure = reason.by(&tag.name, self.channels.log.name());
-            tracing::error!(bus = %self.name, "{failure}; it was told: {}", record.message);
+            let (bus, text) = (&self.name, spell(&failure));
+            traced(|| tracing::error!(%bus, "{text}; it was told: {}", record.message));
+            quietly(|| drop(failure));
         }
-        LOGGING.set(false);
+    }
+}
+
+/// The text of a failure: the error in it is foreign code.
+fn spell(failure: &Failure) -> String {
+    quietly(|| failure.to_string()).unwrap_or_else(|| {
+        let (listener, channel) = (failure.listener(), failure.channel());
+        format!("'{listener}' failed on '{channel}' with an error that panics when it is printed")
+    })
+}
+
+/// Subscribers are foreign code too.
+fn traced(write: impl FnOnce()) {
+    if !TRACING.with(|tracing| tracing.replace(true)) {
+        quietly(write);
+        TRACING.with(|tracing| tracing.set(false));
     }
 }
 

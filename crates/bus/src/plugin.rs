@@ -9,7 +9,6 @@ use crate::listener::Heard;
 use crate::machine::PluginId;
 use crate::message::{Commit, Exiting, Graceful, Level, Start, Stop};
 use crate::priority::Priority;
-use crate::sync::Mutex;
 use crate::topic::{Topic, TopicClash};
 
 /// The subscriptions of one plugin, under one name.
@@ -21,12 +20,11 @@ pub struct Plugin {
     handle: Handle,
     id: PluginId,
     name: Arc<str>,
-    subscriptions: Arc<Mutex<Vec<Subscription>>>,
 }
 
 impl Plugin {
     pub(crate) fn new(handle: Handle, id: PluginId, name: Arc<str>) -> Plugin {
-        Plugin { handle, id, name, subscriptions: Arc::default() }
+        Plugin { handle, id, name }
     }
 
     /// The name in every report.
@@ -111,8 +109,7 @@ impl Plugin {
 
     /// Ends all its subscriptions. A publish that runs meanwhile still calls them; the next one does not.
     pub fn unsubscribe(&self) {
-        let subscriptions = std::mem::take(&mut *self.subscriptions.lock());
-        subscriptions.into_iter().for_each(Subscription::unsubscribe);
+        self.handle.core.registry.remove_all_of(self.id);
     }
 
     fn add<M: ?Sized + 'static, O: 'static, R: Heard<O>>(
@@ -122,9 +119,7 @@ impl Plugin {
         listener: impl Fn(&M) -> R + Send + Sync + 'static,
     ) -> Subscription {
         let hear = Arc::new(move |message: &M| listener(message).heard());
-        let subscription = channel.insert(Some(self.id), priority, Arc::clone(&self.name), hear);
-        self.subscriptions.lock().push(subscription.clone());
-        subscription
+        channel.insert(Some(self.id), priority, Arc::clone(&self.name), hear)
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, Weak};
 
 use crate::channel::{Channel, Inner, Table};
 use crate::core::Core;
+use crate::foreign::quietly;
+use crate::machine::PluginId;
 use crate::priority::Priority;
 use crate::sync::Mutex;
 use crate::topic::{EXIT, STOP, Signature, Topic, TopicClash};
@@ -48,13 +50,20 @@ impl Registry {
         channels.by_name.iter().map(|(name, table)| ChannelInfo::of(name, &**table)).collect()
     }
 
+    pub(crate) fn remove_all_of(&self, plugin: PluginId) {
+        let all = self.0.lock().by_name.values().cloned().collect::<Vec<_>>();
+        all.iter().for_each(|table| table.remove_all_of(plugin));
+    }
+
     /// Empties every channel, now and for later: listeners that hold a handle would otherwise keep the bus alive.
     pub(crate) fn close(&self) {
         let mut channels = self.0.lock();
         channels.closed = true;
         let all = channels.by_name.values().cloned().collect::<Vec<_>>();
         drop(channels);
-        all.iter().for_each(|table| table.close());
+        for table in all {
+            quietly(|| table.close());
+        }
     }
 }
 

@@ -1,16 +1,41 @@
-//! A restart: the exit after which the process becomes a new image of itself.
+//! What is left to do once the bus has exited: the adopted threads, and the restart after which the process becomes a new
+//! image of itself.
+
+use std::sync::atomic::Ordering;
 
 use crate::core::Core;
 use crate::exit::Exit;
+use crate::failure::Reason;
+use crate::listener::guarded;
 
 /// Replaces the process; returns only if that failed.
 pub(crate) type Restarter = Box<dyn FnOnce(&Exit) -> anyhow::Error + Send>;
 
 impl Core {
+    /// Joins threads and performs the restart. Of several callers the first does so, and the others wait for it.
+    pub(crate) fn conclude(&self, exit: Exit) -> Exit {
+        if !self.concluding.swap(true, Ordering::AcqRel) {
+            self.threads.not_to_wait_here();
+            self.join_threads();
+            let exit = self.perform_restart(exit);
+            self.concluded.set(exit.clone());
+            return exit;
+        }
+        if self.threads.must_not_wait() && self.concluded.get().is_none() {
+            return exit;
+        }
+        let exit = self.concluded.wait(None).unwrap_or(exit);
+        self.join_threads();
+        exit
+    }
+
     /// Performs the restart that `exit` asks for, on the calling thread. Without a restarter the caller performs it.
-    pub(crate) fn perform_restart(&self, exit: Exit) -> Exit {
+    fn perform_restart(&self, exit: Exit) -> Exit {
         let Some(restarter) = self.restarter.lock().take().filter(|_| exit.is_restart()) else { return exit };
-        let error = restarter(&exit);
-        Exit::restart_failed(format!("{error:#}"))
+        match guarded(|| Ok(format!("{:#}", restarter(&exit)))) {
+            Ok(why) => Exit::restart_failed(why),
+            Err(Reason::Panicked(text)) => Exit::restart_failed(format!("the restarter panicked: {text}")),
+            Err(reason) => Exit::restart_failed(format!("{reason:?}")),
+        }
     }
 }

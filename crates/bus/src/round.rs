@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::channel::{Listeners, Tag, exit_in};
 use crate::core::{BuiltIn, Core};
 use crate::failure::{Failure, Reason};
+use crate::foreign::quietly;
 use crate::listener::guarded;
 use crate::machine::{Entry, Outcome, Phase, Say};
 use crate::message::{Commit, Exiting, Graceful, Level, Start, Stop};
@@ -109,17 +110,22 @@ pub(crate) enum Message {
 }
 
 impl Task {
-    /// Foreign code runs in here: it may fail, panic, or never return.
+    /// Foreign code runs in here: it may fail, panic, or never return. This does not panic.
     pub(crate) fn perform(self, core: &Core) -> Outcome<Failure> {
         match self {
             Task::Say(say) => {
                 core.say(&say);
+                quietly(|| drop(say));
                 Outcome::Ok
             }
-            Task::Call(round, index, message) => match guarded(|| call(&round, index, message)) {
-                Ok(()) => Outcome::Ok,
-                Err(reason) => outcome(&round, index, reason),
-            },
+            Task::Call(round, index, message) => {
+                let outcome = match guarded(|| call(&round, index, message)) {
+                    Ok(()) => Outcome::Ok,
+                    Err(reason) => outcome(&round, index, reason),
+                };
+                quietly(|| drop(round));
+                outcome
+            }
         }
     }
 }
@@ -144,7 +150,10 @@ fn call(round: &Round, index: usize, message: Message) -> anyhow::Result<()> {
 
 fn outcome(round: &Round, index: usize, reason: Reason) -> Outcome<Failure> {
     match exit_in(&reason) {
-        Some(exit) => Outcome::Exit(exit),
+        Some(exit) => {
+            quietly(|| drop(reason));
+            Outcome::Exit(exit)
+        }
         None => Outcome::Failed(reason.by(&round.tags()[index].name, round.channel())),
     }
 }

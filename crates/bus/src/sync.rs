@@ -11,6 +11,11 @@ pub(crate) use self::model::{Condvar, JoinHandle, Mutex, MutexGuard, spawn};
 #[cfg(shuttle)]
 pub(crate) use shuttle::thread_local;
 
+/// A thread to be made under that name, which may hold what the name of a thread may not.
+pub(crate) fn thread(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.replace('\0', " "))
+}
+
 #[cfg(not(shuttle))]
 mod real {
     use std::time::Instant;
@@ -47,7 +52,7 @@ mod real {
     pub(crate) type JoinHandle = std::thread::JoinHandle<()>;
 
     pub(crate) fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle> {
-        std::thread::Builder::new().name(name).spawn(body)
+        super::thread(&name).spawn(body)
     }
 }
 

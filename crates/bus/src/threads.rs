@@ -1,10 +1,11 @@
 //! Threads that the bus was told of, and waits for at the end.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 use std::time::Instant;
 
 use crate::core::Core;
+use crate::foreign::quietly;
 use crate::latch::Latch;
 use crate::message::Level;
 use crate::sync::{Mutex, spawn};
@@ -12,7 +13,7 @@ use crate::sync::{Mutex, spawn};
 /// A thread with its result forgotten.
 trait Joined: Send {
     fn is_finished(&self) -> bool;
-    fn is_current(&self) -> bool;
+    fn id(&self) -> ThreadId;
     /// False if it panicked.
     fn join(self: Box<Self>) -> bool;
 }
@@ -22,12 +23,13 @@ impl<T: Send> Joined for JoinHandle<T> {
         JoinHandle::is_finished(self)
     }
 
-    fn is_current(&self) -> bool {
-        self.thread().id() == std::thread::current().id()
+    fn id(&self) -> ThreadId {
+        self.thread().id()
     }
 
     fn join(self: Box<Self>) -> bool {
-        JoinHandle::join(*self).is_ok()
+        // The result is dropped here, and its destructor is foreign.
+        quietly(|| JoinHandle::join(*self).is_ok()).unwrap_or(false)
     }
 }
 
@@ -37,53 +39,81 @@ struct Adopted {
 }
 
 #[derive(Default)]
-pub(crate) struct Threads(Mutex<Vec<Adopted>>);
+pub(crate) struct Threads(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    adopted: Vec<Adopted>,
+    /// Those that the concluding thread waits for, and itself: they must not wait for it.
+    joining: Vec<ThreadId>,
+}
 
 impl Threads {
-    pub(crate) fn adopt<T: Send + 'static>(&self, name: Arc<str>, thread: JoinHandle<T>) {
-        let mut threads = self.0.lock();
-        // A bus lives for months: what has ended is not kept until its end.
-        threads.retain(|adopted| !adopted.thread.is_finished());
-        threads.push(Adopted { name, thread: Box::new(thread) });
+    pub(crate) fn must_not_wait(&self) -> bool {
+        self.0.lock().joining.contains(&std::thread::current().id())
+    }
+
+    pub(crate) fn not_to_wait_here(&self) {
+        self.0.lock().joining.push(std::thread::current().id());
+    }
+
+    /// All but the calling thread itself.
+    fn take(&self) -> Vec<Adopted> {
+        let current = std::thread::current().id();
+        let mut known = self.0.lock();
+        let taken =
+            known.adopted.extract_if(.., |adopted| adopted.thread.id() != current).collect::<Vec<_>>();
+        known.joining.extend(taken.iter().map(|adopted| adopted.thread.id()));
+        taken
     }
 }
 
 impl Core {
+    pub(crate) fn adopt<T: Send + 'static>(&self, name: Arc<str>, thread: JoinHandle<T>) {
+        let mut known = self.threads.0.lock();
+        // A bus lives for months: what has ended is not kept until its end.
+        let ended = known.adopted.extract_if(.., |adopted| adopted.thread.is_finished()).collect::<Vec<_>>();
+        known.adopted.push(Adopted { name, thread: Box::new(thread) });
+        drop(known);
+        for Adopted { name, thread } in ended {
+            self.note_end(&name, thread.join());
+        }
+    }
+
     /// Waits for the adopted threads, all together for no longer than the limit; names those that it leaves behind.
     pub(crate) fn join_threads(&self) {
-        let threads = std::mem::take(&mut *self.threads.0.lock());
-        let until = Instant::now() + self.limits.join;
-        for Adopted { name, thread } in threads {
-            if thread.is_current() {
-                continue;
-            }
+        let limit = self.limits.join;
+        let until = Instant::now().checked_add(limit);
+        for Adopted { name, thread } in self.threads.take() {
             if !thread.is_finished() {
                 self.log(Level::Info, format!("waiting for thread '{name}'"));
             }
             match join_until(thread, until) {
-                Some(true) => {}
-                Some(false) => self.log(Level::Error, format!("thread '{name}' panicked")),
-                None => {
-                    let limit = self.limits.join;
-                    self.log(
-                        Level::Error,
-                        format!("thread '{name}' was left behind: it had not ended after {limit:?}"),
-                    );
-                }
+                Some(ended_well) => self.note_end(&name, ended_well),
+                None => self.log(
+                    Level::Error,
+                    format!("thread '{name}' was left behind: it had not ended after {limit:?}"),
+                ),
             }
+        }
+    }
+
+    fn note_end(&self, name: &str, ended_well: bool) {
+        if !ended_well {
+            self.log(Level::Error, format!("thread '{name}' panicked"));
         }
     }
 }
 
 /// A thread can only be joined without a deadline, so another one joins it.
-fn join_until(thread: Box<dyn Joined>, until: Instant) -> Option<bool> {
+fn join_until(thread: Box<dyn Joined>, until: Option<Instant>) -> Option<bool> {
     if thread.is_finished() {
         return Some(thread.join());
     }
     let ended = Latch::new();
     let report = ended.clone();
     let waiting = spawn("join".to_owned(), move || report.set(thread.join())).ok()?;
-    let outcome = ended.wait(Some(until))?;
+    let outcome = ended.wait(until)?;
     let _ = waiting.join(); // it has nothing left to do
     Some(outcome)
 }

@@ -1,5 +1,6 @@
 //! Waiting for a state.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -47,29 +48,53 @@ impl std::error::Error for WaitError {}
 /// all is never missed.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    waiting: Vec<(States, Latch<Result<State, WaitError>>)>,
+    waiting: BTreeMap<WaiterId, (States, Latch<Result<State, WaitError>>)>,
+    next: u64,
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct WaiterId(u64);
 
 impl Waiters {
     pub(crate) fn entered(&mut self, state: State, wakes: &mut Vec<Wake>) {
-        let woken = self.waiting.extract_if(.., |(states, _)| states.contains(state));
-        wakes.extend(woken.map(|(_, latch)| Wake::Waiter(latch, Ok(state))));
+        let woken = self.waiting.extract_if(.., |_, (states, _)| states.contains(state));
+        wakes.extend(woken.map(|(_, (_, latch))| Wake::Waiter(latch, Ok(state))));
     }
 
     pub(crate) fn exited(&mut self, exit: &Exit, wakes: &mut Vec<Wake>) {
-        wakes.extend(self.waiting.drain(..).map(|(states, latch)| {
+        wakes.extend(std::mem::take(&mut self.waiting).into_values().map(|(states, latch)| {
             Wake::Waiter(latch, Err(WaitError::Exited { states, exit: exit.clone() }))
         }));
     }
 
-    fn leave(&mut self, leaving: &Latch<Result<State, WaitError>>) {
-        self.waiting.retain(|(_, latch)| !latch.is(leaving));
+    fn join(&mut self, states: States, latch: Latch<Result<State, WaitError>>) -> WaiterId {
+        let id = WaiterId(self.next);
+        self.next += 1;
+        self.waiting.insert(id, (states, latch));
+        id
+    }
+}
+
+/// One who waits; leaves the list when it is dropped.
+struct Waiter {
+    core: Arc<Core>,
+    latch: Latch<Result<State, WaitError>>,
+    /// Nothing if the answer was there at once.
+    id: Option<WaiterId>,
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            let left = self.core.lock().waiters.waiting.remove(&id);
+            drop(left);
+        }
     }
 }
 
 impl Core {
-    /// A latch for the first of these states that the bus is in or enters.
-    fn watch(&self, states: States) -> Latch<Result<State, WaitError>> {
+    /// Waits for the first of these states that the bus is in or enters.
+    fn watch(self: &Arc<Core>, states: States) -> Waiter {
         let latch = Latch::new();
         let mut shared = self.lock();
         let state = shared.machine.state();
@@ -79,39 +104,40 @@ impl Core {
             Some(exit) => Some(Err(WaitError::Exited { states, exit })),
             None => None,
         };
-        match known {
-            None => shared.waiters.waiting.push((states, latch.clone())),
+        let id = match known {
+            None => Some(shared.waiters.join(states, latch.clone())),
             Some(answer) => {
-                drop(shared);
                 latch.set(answer);
+                None
             }
-        }
-        latch
+        };
+        drop(shared);
+        Waiter { core: Arc::clone(self), latch, id }
     }
 
-    pub(crate) fn wait(&self, states: States, patience: Option<Duration>) -> Result<State, WaitError> {
-        let latch = self.watch(states);
+    pub(crate) fn wait(
+        self: &Arc<Core>,
+        states: States,
+        patience: Option<Duration>,
+    ) -> Result<State, WaitError> {
+        let waiter = self.watch(states);
         // A patience beyond what the clock can count is endless.
         let until = patience.and_then(|patience| Instant::now().checked_add(patience));
-        let answer = latch.wait(until);
-        answer.unwrap_or_else(|| {
-            self.lock().waiters.leave(&latch);
-            Err(WaitError::TimedOut { states, waited: patience.unwrap_or_default() })
-        })
+        let answer = waiter.latch.wait(until);
+        answer.unwrap_or_else(|| Err(WaitError::TimedOut { states, waited: patience.unwrap_or_default() }))
     }
 
     pub(crate) fn when(self: &Arc<Core>, states: States) -> When {
-        let latch = self.watch(states);
-        When { core: Arc::clone(self), future: latch.when(), latch }
+        let waiter = self.watch(states);
+        When { future: waiter.latch.when(), _waiter: waiter }
     }
 }
 
 /// Resolves when the bus enters one of the states. Belongs to no runtime; dropping it ends the wait.
 #[must_use = "a future does nothing until it is polled"]
 pub struct When {
-    core: Arc<Core>,
-    latch: Latch<Result<State, WaitError>>,
     future: LatchFuture<Result<State, WaitError>>,
+    _waiter: Waiter,
 }
 
 impl Future for When {
@@ -119,11 +145,5 @@ impl Future for When {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.future).poll(context)
-    }
-}
-
-impl Drop for When {
-    fn drop(&mut self) {
-        self.core.lock().waiters.leave(&self.latch);
     }
 }
