@@ -131,7 +131,7 @@ impl Door {
         let why = match block_until(known, deadline) {
             Some(Ok(Phase::Running | Phase::Closed)) => return Ok(()),
             Some(Ok(Phase::Failed(why))) => why,
-            Some(Ok(Phase::Opening) | Err(_)) => "its runtime has ended".to_owned(),
+            Some(Ok(Phase::Opening) | Err(_)) => "its runtime has ended, or has no network".to_owned(),
             None => "its runtime has not run it in time; does a thread drive that runtime?".to_owned(),
         };
         Err(NotRunning { name: self.name.clone(), address: self.address.clone(), why })

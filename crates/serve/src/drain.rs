@@ -75,6 +75,12 @@ impl<T> Connections<T> {
         }
     }
 
+    /// All connections of this moment, to do something with them that must not hold up the table.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Arc<T>> {
+        self.shared.places.lock().taken.iter().flatten().cloned().collect()
+    }
+
     /// Waits until fewer than `most` are open. Needs no particular runtime.
     pub async fn fewer_than(&self, most: usize) {
         loop {
@@ -102,7 +108,7 @@ impl<T> Connections<T> {
 
     /// Waits as [`Connections::wait_empty`] does; then has the rest cut, one by one, and gives them `grace` to be gone.
     ///
-    /// `cut` is called with the table locked: it may tell a connection to end, and must not wait for that.
+    /// `cut` tells a connection to end, and must not wait for that.
     pub fn drain(
         &self,
         deadline: Instant,
@@ -116,13 +122,10 @@ impl<T> Connections<T> {
         if end == End::Empty {
             return Drained { end, waited, cut: 0, stuck: 0 };
         }
-        let mut count = 0;
-        self.for_each(|entry| {
-            count += 1;
-            cut(entry);
-        });
+        let rest = self.snapshot();
+        rest.iter().for_each(|entry| cut(entry));
         let _ = self.wait_empty(Instant::now() + grace, std::future::pending());
-        Drained { end, waited, cut: count, stuck: self.len() }
+        Drained { end, waited, cut: rest.len(), stuck: self.len() }
     }
 }
 

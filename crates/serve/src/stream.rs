@@ -1,11 +1,11 @@
 //! A connection, whatever kind of listener it came from.
 
 use socket2::SockRef;
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::io::{self, IoSlice, Read as _};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -37,8 +37,8 @@ impl Stream {
     ///
     /// # Errors
     /// `WouldBlock` if there is nothing; 0 bytes are the peer's end of the conversation.
-    pub fn read_now(&self, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        self.socket().recv(into)
+    pub fn read_now(&self, into: &mut [u8]) -> io::Result<usize> {
+        (&*self.socket()).read(into)
     }
 
     /// Tells the peer that nothing more will come, and goes on reading (shutdown(2)).
@@ -47,6 +47,12 @@ impl Stream {
     /// `NotConnected` if the peer is gone.
     pub fn end_writing(&self) -> io::Result<()> {
         self.socket().shutdown(Shutdown::Write)
+    }
+
+    /// Closes with a reset instead of an orderly end, so that the peer cannot take what it got for the whole.
+    pub fn abort(self) {
+        // Closing with a linger time of zero resets (socket(7), SO_LINGER). If that fails, the end is an orderly one.
+        let _ = self.socket().set_linger(Some(Duration::ZERO));
     }
 
     fn socket(&self) -> SockRef<'_> {

@@ -1,0 +1,116 @@
+//! One connection, from the first byte to the last.
+
+use crate::alarm::Alarm;
+use crate::ask::Ask;
+use crate::close;
+use crate::config::Config;
+use crate::detect::{self, Nothing, detect};
+use crate::drive::{Driver, Ended, Protocol};
+use crate::io::Io;
+use crate::slot::Slot;
+use crate::{Body, BoxError};
+use http::{Request, Response};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sitebus_bus::Level;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower_service::Service;
+
+/// Serves the connection until it is over, and closes it.
+pub(crate) async fn serve<S, B>(mut io: Io, service: S, config: Arc<Config>)
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let slot = Arc::clone(io.slot());
+    let mut alarm = Alarm::default();
+    match detect(&mut io, &config.limits, config.http2.is_some(), &mut alarm).await {
+        Ok(detect::Protocol::Http1) => {
+            let ask = Ask::new(service, Arc::clone(&slot), Arc::clone(&config), false);
+            let connection = config.http1.serve_connection(TokioIo::new(io), ask).with_upgrades();
+            let mut connection = pin!(Some(connection));
+            let ended = match connection.as_mut().as_pin_mut() {
+                Some(connection) => Driver::new(&slot, &config.limits, &mut alarm).run(connection).await,
+                None => return,
+            };
+            report(&slot, &ended);
+            let Some(parts) = connection.take().and_then(http1::UpgradeableConnection::into_parts) else {
+                return; // upgraded: the socket has another owner
+            };
+            close::close(parts.io.into_inner(), &parts.read_buf, ended, &config.limits).await;
+        }
+        Ok(detect::Protocol::Http2) => {
+            let Some(builder) = &config.http2 else { return };
+            let ask = Ask::new(service, Arc::clone(&slot), Arc::clone(&config), true);
+            // On the heap, so that the connections of HTTP/1 do not have to be as large.
+            let connection = builder.serve_connection(TokioIo::new(io.shutting_down()), ask);
+            let mut connection = Box::pin(connection);
+            let ended = Driver::new(&slot, &config.limits, &mut alarm).run(connection.as_mut()).await;
+            report(&slot, &ended);
+        }
+        Err(Nothing::Gone) => {}
+        Err(Nothing::Late) => close::close(io, &[], Ended::Late, &config.limits).await,
+    }
+}
+
+/// The peer's faults are for whoever looks for them; ours are for the log.
+fn report(slot: &Slot, ended: &Ended) {
+    let peer = slot.peer;
+    match ended {
+        Ended::Done | Ended::Cut => {}
+        Ended::Panicked(text) => {
+            slot.site.log.log(Level::Error, format!("a panic closed the connection with {peer}: {text}"));
+        }
+        Ended::Broken(error) => tracing::debug!(%peer, %error, "connection broken"),
+        Ended::Late => tracing::debug!(%peer, "the head of a request was not sent in time"),
+        Ended::Stalled => tracing::debug!(%peer, "the peer did not move in time"),
+        Ended::Silent => tracing::debug!(%peer, "the peer did not say goodbye in time"),
+    }
+}
+
+type Http1<S> = http1::UpgradeableConnection<TokioIo<Io>, Ask<S>>;
+type Http2<S> = http2::Connection<TokioIo<Io>, Ask<S>, TokioExecutor>;
+
+impl<S, B> Protocol for Http1<S>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + 'static,
+    B::Error: Into<BoxError>,
+{
+    const BYTES_ARE_A_HEAD: bool = true;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        Future::poll(self, cx)
+    }
+
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S, B> Protocol for Http2<S>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    const BYTES_ARE_A_HEAD: bool = false;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        Future::poll(self, cx)
+    }
+
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}

@@ -1,0 +1,166 @@
+//! Everything that lives from a start to the next stop, and the reception of new connections.
+
+use crate::config::Config;
+use crate::connection;
+use crate::io::Io;
+use crate::slot::{CUT, FINISH, Site, Slot, YIELD};
+use crate::{Body, BoxError};
+use http::{Request, Response};
+use parking_lot::Mutex;
+use sitebus_bus::{Flag, Level};
+use sitebus_serve::{Address, Connections, Door, Drained, Event, Host, Listener, Peer, Stream, accept};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tower_service::Service;
+
+/// The state that all listeners and connections of a running server share.
+pub(crate) struct House {
+    pub(crate) site: Arc<Site>,
+    pub(crate) connections: Connections<Slot>,
+    config: Mutex<Arc<Config>>,
+    stopping: AtomicBool,
+}
+
+impl House {
+    pub(crate) fn new(site: Arc<Site>, config: Config) -> House {
+        let config = Mutex::new(Arc::new(config));
+        House { site, connections: Connections::new(), config, stopping: AtomicBool::new(false) }
+    }
+
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock())
+    }
+
+    /// For connections that come from now on.
+    pub(crate) fn replace_config(&self, config: Config) {
+        *self.config.lock() = Arc::new(config);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Connections that come from now on, out of the kernel's backlog, are told to finish as they enter.
+    pub(crate) fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.site.stopping.send_replace(true);
+    }
+
+    pub(crate) fn tell_all(&self, order: u8) {
+        self.connections.snapshot().iter().for_each(|slot| slot.order(order));
+    }
+
+    /// Waits until all connections have ended, and cuts the rest; the second value says what those were doing, as in
+    /// `2 answering, 1 idle`.
+    pub(crate) fn drain(&self, deadline: Instant, hurry: &Flag, grace: Duration) -> (Drained, String) {
+        self.tell_all(FINISH);
+        let mut kinds = BTreeMap::<&str, usize>::new();
+        let drained = self.connections.drain(deadline, hurry.when(), grace, |slot| {
+            *kinds.entry(slot.doing()).or_default() += 1;
+            slot.order(CUT);
+        });
+        let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        (drained, kinds.join(", "))
+    }
+
+    /// Waits until there is room for one more; `false` if the server stops first.
+    async fn has_room(&self, most: usize) -> bool {
+        /// Who was busy a moment ago may be idle now.
+        const LOOK_AGAIN: Duration = Duration::from_millis(50);
+        while self.connections.len() >= most {
+            if self.is_stopping() {
+                return false;
+            }
+            self.ask_idle_to_leave();
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.connections.fewer_than(most)).await;
+        }
+        true
+    }
+
+    /// An eighth of those that are idle, the longest first, but 32 at most: a visit to each connection makes room for
+    /// several newcomers.
+    fn ask_idle_to_leave(&self) {
+        const MOST: usize = 32;
+        let mut idle: Vec<(Instant, Arc<Slot>)> = Vec::new();
+        self.connections.for_each(|slot| {
+            if let Some(since) = slot.idle_since() {
+                idle.push((since, Arc::clone(slot)));
+            }
+        });
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        let leaving = (idle.len() / 8).clamp(1, MOST);
+        for (_, slot) in idle.into_iter().take(leaving) {
+            slot.order(YIELD);
+        }
+    }
+}
+
+/// Opens a listener for the user's service, whatever type that has.
+pub(crate) trait Open: Send + Sync {
+    fn open(&self, listener: Listener, house: &Arc<House>) -> (Door, Loop);
+}
+
+/// An accept loop.
+pub(crate) type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The user's service, of which every listener gets a clone.
+pub(crate) struct Original<S>(pub(crate) Mutex<S>);
+
+impl<S, B> Open for Original<S>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    fn open(&self, listener: Listener, house: &Arc<House>) -> (Door, Loop) {
+        let address = Arc::new(listener.address().clone());
+        let service = self.0.lock().clone();
+        let (door, accepting) = accept(listener, Reception { service, house: Arc::clone(house), address });
+        (door, Box::pin(accepting))
+    }
+}
+
+/// Takes the connections of one listener.
+struct Reception<S> {
+    service: S,
+    house: Arc<House>,
+    address: Arc<Address>,
+}
+
+impl<S, B> Host for Reception<S>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    async fn accepted(&mut self, stream: Stream, peer: Peer) {
+        let config = self.house.config();
+        if !self.house.has_room(config.limits.connections).await {
+            return;
+        }
+        let slot = Slot::new(peer, Arc::clone(&self.address), Arc::clone(&self.house.site));
+        let entry = self.house.connections.enter(slot);
+        if self.house.is_stopping() {
+            entry.order(FINISH);
+        }
+        tokio::spawn(connection::serve(Io::new(stream, entry), self.service.clone(), config));
+    }
+
+    fn make_room(&mut self) {
+        self.house.ask_idle_to_leave();
+    }
+
+    fn report(&mut self, event: Event<'_>) {
+        let level = if matches!(event, Event::Exhausted { .. }) { Level::Error } else { Level::Info };
+        self.house.site.log.log(level, format!("{}: {event}", self.address));
+    }
+}

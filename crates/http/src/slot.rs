@@ -1,0 +1,266 @@
+//! What the server knows about one connection while it is open.
+//!
+//! The socket, the handler's answer and the task that drives the connection write here, and orders arrive here. All of it
+//! is atomics that usually one thread touches, so that a request takes no lock.
+
+use parking_lot::Mutex;
+use sitebus_bus::Plugin;
+use sitebus_serve::{Address, Peer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Instant;
+use tokio::sync::watch;
+
+/// Finish: answer what is in progress, close when idle.
+pub(crate) const FINISH: u8 = 1;
+/// Close if idle, to make room.
+pub(crate) const YIELD: u8 = 2;
+/// End now.
+pub(crate) const CUT: u8 = 4;
+
+const NOT_IDLE: u64 = u64::MAX;
+
+/// What all connections of a server share.
+pub(crate) struct Site {
+    /// The server's voice in the log, and the one of its access log.
+    pub(crate) log: Plugin,
+    pub(crate) access: Plugin,
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+pub(crate) struct Slot {
+    pub(crate) peer: Peer,
+    pub(crate) local: Arc<Address>,
+    pub(crate) opened: Instant,
+    pub(crate) site: Arc<Site>,
+    orders: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+    in_flight: AtomicU32,
+    calls: AtomicU32,
+    /// Bytes came since the last request began: a head, or a part of one.
+    heard: AtomicBool,
+    ended: AtomicBool,
+    close_asked: AtomicBool,
+    write_blocked: AtomicBool,
+    body_wanted: AtomicBool,
+    upgraded: AtomicBool,
+    closing: AtomicBool,
+    moved: AtomicU32,
+    /// Nanoseconds after `opened`.
+    idle_since: AtomicU64,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing.
+    Idle,
+    /// Half a head is there.
+    Head,
+    /// A request is being answered.
+    Busy,
+}
+
+impl Slot {
+    pub(crate) fn new(peer: Peer, local: Arc<Address>, site: Arc<Site>) -> Slot {
+        Slot {
+            peer,
+            local,
+            opened: Instant::now(),
+            site,
+            orders: AtomicU8::new(0),
+            waker: Mutex::new(None),
+            in_flight: AtomicU32::new(0),
+            calls: AtomicU32::new(0),
+            heard: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            close_asked: AtomicBool::new(false),
+            write_blocked: AtomicBool::new(false),
+            body_wanted: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            moved: AtomicU32::new(0),
+            idle_since: AtomicU64::new(0),
+        }
+    }
+
+    // ---- orders
+
+    pub(crate) fn order(&self, order: u8) {
+        self.orders.fetch_or(order, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(crate) fn orders(&self) -> u8 {
+        self.orders.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_told(&self, order: u8) -> bool {
+        self.orders() & order != 0
+    }
+
+    pub(crate) fn withdraw(&self, order: u8) {
+        self.orders.fetch_and(!order, Ordering::SeqCst);
+    }
+
+    /// Who is to be woken when an order comes. To be called before the orders are read.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut known = self.waker.lock();
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        let waker = self.waker.lock().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Resolves when the server begins to stop.
+    pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopping = self.site.stopping.subscribe();
+        async move {
+            // An error says that the server is gone.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        }
+    }
+
+    // ---- what the socket tells
+
+    pub(crate) fn has_read(&self, bytes: usize) {
+        if bytes == 0 {
+            self.ended.store(true, Ordering::Relaxed);
+        } else {
+            self.heard.store(true, Ordering::Relaxed);
+            self.has_moved();
+        }
+    }
+
+    pub(crate) fn has_written(&self) {
+        if self.write_blocked.load(Ordering::Relaxed) {
+            self.write_blocked.store(false, Ordering::Relaxed);
+        }
+        self.has_moved();
+    }
+
+    pub(crate) fn cannot_write(&self) {
+        self.write_blocked.store(true, Ordering::Relaxed);
+    }
+
+    fn has_moved(&self) {
+        // The socket belongs to one task at a time, so nobody writes in between.
+        let moved = self.moved.load(Ordering::Relaxed);
+        self.moved.store(moved.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    // ---- what requests tell
+
+    pub(crate) fn begins(&self, asks_to_close: bool) {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.heard.store(false, Ordering::Relaxed);
+        self.body_wanted.store(false, Ordering::Relaxed);
+        if asks_to_close {
+            self.close_asked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Says whether it was the last one in progress.
+    pub(crate) fn ends(&self) -> bool {
+        self.in_flight.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    pub(crate) fn wants_body(&self, wanted: bool) {
+        self.body_wanted.store(wanted, Ordering::Relaxed);
+    }
+
+    pub(crate) fn upgrade(&self) {
+        self.upgraded.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn closes(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    // ---- what the driver reads
+
+    pub(crate) fn phase(&self) -> Phase {
+        if self.in_flight.load(Ordering::Acquire) > 0 || self.write_blocked.load(Ordering::Relaxed) {
+            Phase::Busy
+        } else if self.heard.load(Ordering::Relaxed) {
+            Phase::Head
+        } else {
+            Phase::Idle
+        }
+    }
+
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn moved(&self) -> u32 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    /// The next move is the peer's, in the middle of a request.
+    pub(crate) fn waits_for_peer(&self) -> bool {
+        self.write_blocked.load(Ordering::Relaxed) || self.body_wanted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Acquire)
+    }
+
+    /// The peer has nothing more to say, or promised so.
+    pub(crate) fn peer_is_done(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) || self.close_asked.load(Ordering::Relaxed)
+    }
+
+    // ---- who is idle
+
+    pub(crate) fn is_idle_since(&self, since: Option<Instant>) {
+        let nanos = since.map_or(NOT_IDLE, |since| {
+            u64::try_from(since.saturating_duration_since(self.opened).as_nanos()).unwrap_or(NOT_IDLE - 1)
+        });
+        self.idle_since.store(nanos, Ordering::Relaxed);
+    }
+
+    /// A connection that never said anything is idle since it was opened.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let nanos = self.idle_since.load(Ordering::Relaxed);
+        (nanos != NOT_IDLE).then(|| self.opened + std::time::Duration::from_nanos(nanos))
+    }
+
+    /// For the report of what was cut.
+    pub(crate) fn doing(&self) -> &'static str {
+        if self.is_upgraded() {
+            return "upgraded";
+        }
+        if self.closing.load(Ordering::Relaxed) {
+            return "closing";
+        }
+        match self.phase() {
+            Phase::Busy => "answering",
+            Phase::Head => "sending a head",
+            Phase::Idle => "idle",
+        }
+    }
+}
+
+/// A request in progress; the end of it when dropped.
+pub(crate) struct Flight {
+    pub(crate) slot: Arc<Slot>,
+    /// The answers of HTTP/2 end in tasks of their own, so the driver must be told.
+    pub(crate) wakes: bool,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.slot.ends() && self.wakes {
+            self.slot.wake();
+        }
+    }
+}
