@@ -1,0 +1,200 @@
+//! The plugin.
+
+use crate::errands::{self, Errands};
+use crate::held::{Held, ReleaseOnDrop, Taken};
+use crate::reader::Reader;
+use crate::settings::Settings;
+use sitebus_bus::{Handle, Level, Plugin, priority};
+use sitebus_os::interrupt::{Interrupt, InterruptError};
+use sitebus_os::signal::{Catch, CatchError, Caught, Signal};
+use sitebus_os::terminal::Terminal;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+/// The plugin: signals become requests to a bus.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    settings: Settings,
+}
+
+/// The signals are the bus's. Dropping this changes nothing.
+pub struct Subscribed {
+    plugin: Plugin,
+    held: Arc<Held>,
+    ignored: Vec<Signal>,
+}
+
+/// Why the signals were not taken. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignalsError {
+    /// One of them cannot be had; another bus in this process may have it.
+    #[error("bus {bus} cannot take signals: {cause}")]
+    Catch {
+        /// The bus that they were for.
+        bus: String,
+        /// What was in the way.
+        #[source]
+        cause: CatchError,
+    },
+    /// Ctrl-C cannot be had.
+    #[error("bus {bus} cannot take signals: {cause}")]
+    Interrupt {
+        /// The bus that it was for.
+        bus: String,
+        /// What was in the way.
+        #[source]
+        cause: InterruptError,
+    },
+    /// There is no thread to read them.
+    #[error("bus {bus} cannot take signals: making a thread to read them failed: {cause}")]
+    NoThread {
+        /// The bus that it was for.
+        bus: String,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl Signals {
+    /// With these settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Signals {
+        Signals { settings }
+    }
+
+    /// Takes the signals, now, and until [`Subscribed::unsubscribe`], the end of the exit, or the end of the bus.
+    ///
+    /// It makes two threads: whatever forks must have done so before.
+    ///
+    /// # Errors
+    /// [`SignalsError`] says which signal is in other hands.
+    pub fn subscribe(&self, bus: &Handle) -> Result<Subscribed, SignalsError> {
+        let plugin = bus.plugin("signals");
+        let holder = format!("bus {}", bus.name());
+        let (held, ignored) = self.take(&plugin, &holder)?;
+        plugin.on_exit(priority::SIGNALS, {
+            let (held, plugin) = (ReleaseOnDrop(held.clone()), plugin.clone());
+            move |_| give_back(&held.0, &plugin)
+        });
+        if !ignored.is_empty() {
+            let message = format!("{} stays ignored, as it was when the process was started", list(&ignored));
+            plugin.log(Level::Info, message);
+        }
+        Ok(Subscribed { plugin, held, ignored })
+    }
+
+    fn take(&self, plugin: &Plugin, holder: &str) -> Result<(Arc<Held>, Vec<Signal>), SignalsError> {
+        let bus = || plugin.handle().name().to_owned();
+        let signals =
+            self.settings.actions().map(|(signal, _)| signal).filter(|signal| *signal != Signal::INT);
+        let (catch, caught) =
+            Catch::take(holder, signals).map_err(|cause| SignalsError::Catch { bus: bus(), cause })?;
+        let mut ignored = catch.ignored().to_vec();
+        if !catch.displaced().is_empty() {
+            let message = format!("{} had a handler, which is not called meanwhile", list(catch.displaced()));
+            plugin.log(Level::Warn, message);
+        }
+        let interrupt = match self.take_interrupt(holder, &catch) {
+            Ok(interrupt) => interrupt,
+            Err(InterruptError::Ignored) => {
+                ignored.push(Signal::INT);
+                None
+            }
+            Err(cause) => return Err(SignalsError::Interrupt { bus: bus(), cause }),
+        };
+        let held = self
+            .make_threads(plugin, catch, caught, interrupt)
+            .map_err(|cause| SignalsError::NoThread { bus: bus(), cause })?;
+        Ok((held, ignored))
+    }
+
+    fn take_interrupt(&self, holder: &str, catch: &Catch) -> Result<Option<Interrupt>, InterruptError> {
+        if self.settings.action(Signal::INT).is_none() {
+            return Ok(None);
+        }
+        // Ctrl-C joins the other signals: one reader, one ladder.
+        let remote = catch.remote();
+        Interrupt::take(holder, move || remote.post(Signal::INT)).map(Some)
+    }
+
+    /// If one of the threads cannot be made, the other ends, since what was taken is dropped.
+    fn make_threads(
+        &self,
+        plugin: &Plugin,
+        catch: Catch,
+        caught: Caught,
+        interrupt: Option<Interrupt>,
+    ) -> io::Result<Arc<Held>> {
+        let held = Held::nothing();
+        let (leave, errands) = mpsc::channel();
+        let (working, through) = mpsc::channel();
+        let reader = Reader {
+            handle: plugin.handle().clone(),
+            settings: self.settings.clone(),
+            terminal: self.settings.asks_the_terminal().then(Terminal::controlling).flatten(),
+            caught,
+            errands: Errands::new(leave),
+            held: Arc::downgrade(&held),
+        };
+        let publisher = plugin.clone();
+        let reads = spawn(plugin, "signals", &working, move || reader.run())?;
+        let runs = spawn(plugin, "errands", &working, move || errands::run(&publisher, &errands))?;
+        held.hold(Taken { catch, interrupt, threads: vec![reads, runs], through });
+        Ok(held)
+    }
+}
+
+impl Subscribed {
+    /// The signals that were asked for but were ignored when the process was started, and so stay ignored.
+    #[must_use]
+    pub fn ignored(&self) -> &[Signal] {
+        &self.ignored
+    }
+
+    /// Gives every signal back: it does again what it did before. Handlers that somebody else has installed meanwhile are
+    /// left alone, with a warning in the log.
+    ///
+    /// Waits until what has come is handled, for up to a second.
+    pub fn unsubscribe(self) {
+        give_back(&self.held, &self.plugin);
+        self.plugin.unsubscribe();
+    }
+}
+
+impl fmt::Debug for Subscribed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Subscribed").field(&self.plugin.handle().name()).finish()
+    }
+}
+
+fn give_back(held: &Held, plugin: &Plugin) {
+    let replaced = held.release();
+    if !replaced.is_empty() {
+        let message = format!("{} has got another handler meanwhile, which is left alone", list(&replaced));
+        plugin.log(Level::Warn, message);
+    }
+}
+
+fn spawn(
+    plugin: &Plugin,
+    what: &str,
+    working: &mpsc::Sender<()>,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let working = working.clone();
+    let name = format!("{} {what}", plugin.handle().name());
+    thread::Builder::new().name(name).spawn(move || {
+        body();
+        drop(working);
+    })
+}
+
+fn list(signals: &[Signal]) -> String {
+    let names: Vec<String> = signals.iter().map(Signal::to_string).collect();
+    names.join(", ")
+}

@@ -1,0 +1,228 @@
+//! What each signal does to a running program.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod support;
+
+use nix::sys::signal::{self as kernel, kill};
+use sitebus_bus::{Bus, Priority, topics};
+use sitebus_signals::Settings;
+use support::site::{drains, hangs, patient_bus, run, subscribe};
+use support::{Process, Window, is_child, say};
+
+/// Says every message of the topics, and every reload.
+fn listen(bus: &Bus) {
+    bus.on(topics::REOPEN).unwrap().subscribe("reopen", |()| say("reopen"));
+    bus.on(topics::SCALE).unwrap().subscribe("scale", |by| say(format!("scale {by}")));
+    bus.on(topics::SIGNAL).unwrap().subscribe("signal", |number| say(format!("signal {number}")));
+    bus.plugin("reload").at_commit(Priority::DEFAULT, |_| say("reloaded"));
+}
+
+fn site(settings: Settings) {
+    let _ = nix::unistd::setsid(); // whatever terminal the tests were started from is not ours
+    let bus = patient_bus();
+    subscribe(&bus, settings);
+    listen(&bus);
+    let _ = run(&bus);
+}
+
+fn send(child: &Process, signal: kernel::Signal) {
+    kill(child.pid(), signal).unwrap();
+}
+
+fn assert_success(child: &mut Process) {
+    let status = child.wait();
+    assert!(status.success(), "{status}\n{}", child.output());
+}
+
+#[test]
+fn int_term_and_quit_exit_with_the_signal_as_the_cause() {
+    if is_child() {
+        return site(Settings::default());
+    }
+    let asking = [
+        (kernel::SIGINT, "SIGINT (2)", "; drains end in 10s"),
+        (kernel::SIGTERM, "SIGTERM (15)", "; drains end in 30s"),
+        (kernel::SIGQUIT, "SIGQUIT (3)", ""),
+    ];
+    for (signal, named, limit) in asking {
+        let mut child = Process::start("int_term_and_quit_exit_with_the_signal_as_the_cause");
+        child.expect("ready");
+        send(&child, signal);
+        let said = child.expect(&format!("exit with code 0 asked by signal {named}"));
+        let line = format!("INFO {}: exiting{limit}; a second signal cuts drains short", signal.as_str());
+        assert!(said.contains(&line), "{said:?}");
+        assert_success(&mut child);
+    }
+}
+
+#[test]
+fn usr1_reopens_logs_and_ttin_and_ttou_scale() {
+    if is_child() {
+        return site(Settings::default());
+    }
+    let mut child = Process::start("usr1_reopens_logs_and_ttin_and_ttou_scale");
+    child.expect("ready");
+    for (signal, event) in
+        [(kernel::SIGUSR1, "reopen"), (kernel::SIGTTIN, "scale 1"), (kernel::SIGTTOU, "scale -1")]
+    {
+        send(&child, signal);
+        child.expect(event);
+    }
+    send(&child, kernel::SIGTERM);
+    assert_success(&mut child);
+}
+
+#[test]
+fn usr2_restarts() {
+    if is_child() {
+        return site(Settings::default());
+    }
+    let mut child = Process::start("usr2_restarts");
+    child.expect("ready");
+    send(&child, kernel::SIGUSR2);
+    let said = child.expect("restart asked by SIGUSR2");
+    assert!(said.iter().any(|line| line == "INFO SIGUSR2: restarting"), "{said:?}");
+    assert_success(&mut child);
+}
+
+#[test]
+fn hup_reloads_where_there_is_no_terminal() {
+    if is_child() {
+        return site(Settings::default());
+    }
+    let mut child = Process::start("hup_reloads_where_there_is_no_terminal");
+    child.expect("ready");
+    for _ in 0..3 {
+        send(&child, kernel::SIGHUP);
+        child.expect("reloaded");
+    }
+    send(&child, kernel::SIGTERM);
+    assert_success(&mut child);
+}
+
+fn site_in_a_terminal(settings: Settings) {
+    let device = support::move_into(&support::hear());
+    let bus = patient_bus();
+    subscribe(&bus, settings);
+    listen(&bus);
+    drop(device);
+    let _ = run(&bus);
+}
+
+#[test]
+fn hup_reloads_while_the_terminal_is_there_and_exits_when_it_is_gone() {
+    if is_child() {
+        return site_in_a_terminal(Settings::default());
+    }
+    let window = Window::open();
+    let mut child = Process::start("hup_reloads_while_the_terminal_is_there_and_exits_when_it_is_gone");
+    child.tell(&window.name);
+    child.expect("ready");
+    send(&child, kernel::SIGHUP);
+    child.expect("reloaded");
+    window.close();
+    let said = child.expect("exit with code 0 asked by signal SIGHUP (1)");
+    assert!(said.iter().any(|line| line.contains("SIGHUP: the terminal is gone, exiting")), "{said:?}");
+    assert_success(&mut child);
+}
+
+#[test]
+fn hup_may_be_told_to_reload_although_the_terminal_is_gone() {
+    if is_child() {
+        return site_in_a_terminal(Settings::default().reload_without_terminal());
+    }
+    let window = Window::open();
+    let mut child = Process::start("hup_may_be_told_to_reload_although_the_terminal_is_gone");
+    child.tell(&window.name);
+    child.expect("ready");
+    window.close();
+    child.expect("reloaded");
+    send(&child, kernel::SIGTERM);
+    assert_success(&mut child);
+}
+
+#[test]
+fn signals_do_what_they_were_mapped_to() {
+    if is_child() {
+        let settings = Settings::none().map("SIGWINCH", "publish").unwrap().map("hup", "scale-up").unwrap();
+        return site(settings.map("RTMIN+1", "publish").unwrap().map("USR1", "drain").unwrap());
+    }
+    let mut child = Process::start("signals_do_what_they_were_mapped_to");
+    child.expect("ready");
+    send(&child, kernel::SIGWINCH);
+    child.expect(&format!("signal {}", kernel::SIGWINCH as i32));
+    send(&child, kernel::SIGHUP);
+    child.expect("scale 1");
+    send(&child, kernel::SIGUSR1);
+    child.expect("exit with code 0 asked by signal SIGUSR1 (10)");
+    assert_success(&mut child);
+}
+
+#[test]
+fn an_ignored_signal_does_nothing_and_a_left_one_what_it_always_did() {
+    if is_child() {
+        return site(Settings::default().map("USR1", "ignore").unwrap().leave("TERM".parse().unwrap()));
+    }
+    let mut child = Process::start("an_ignored_signal_does_nothing_and_a_left_one_what_it_always_did");
+    child.expect("ready");
+    send(&child, kernel::SIGUSR1);
+    send(&child, kernel::SIGTTIN);
+    child.expect("scale 1");
+    send(&child, kernel::SIGTERM);
+    assert_eq!(support::ended_by(child.wait()), Some(15));
+}
+
+#[test]
+fn a_reload_or_restart_during_an_exit_is_said_to_be_refused() {
+    if is_child() {
+        let bus = patient_bus();
+        subscribe(&bus, Settings::default());
+        drains(&bus);
+        let _ = run(&bus);
+        return;
+    }
+    let mut child = Process::start("a_reload_or_restart_during_an_exit_is_said_to_be_refused");
+    child.expect("ready");
+    send(&child, kernel::SIGTERM);
+    child.expect("draining");
+    send(&child, kernel::SIGUSR2);
+    let exit = "exit with code 0 asked by signal SIGTERM (15)";
+    child.expect(&format!("WARN SIGUSR2: not restarting, for the bus is exiting: {exit}"));
+}
+
+#[test]
+fn an_exit_wins_over_a_restart() {
+    if is_child() {
+        let bus = patient_bus();
+        subscribe(&bus, Settings::default());
+        drains(&bus);
+        let _ = run(&bus);
+        return;
+    }
+    let mut child = Process::start("an_exit_wins_over_a_restart");
+    child.expect("ready");
+    send(&child, kernel::SIGUSR2);
+    child.expect("draining");
+    send(&child, kernel::SIGTERM);
+    child.expect("exit with code 0 asked by signal SIGTERM (15)");
+    assert_success(&mut child);
+}
+
+#[test]
+fn a_signal_that_its_parent_had_blocked_is_heard() {
+    if is_child() {
+        let bus = patient_bus();
+        kernel::SigSet::all().thread_block().unwrap();
+        subscribe(&bus, Settings::default());
+        hangs(&bus);
+        let _ = run(&bus);
+        return;
+    }
+    for signal in [kernel::SIGTERM, kernel::SIGINT] {
+        let mut child = Process::start("a_signal_that_its_parent_had_blocked_is_heard");
+        child.expect("ready");
+        send(&child, signal);
+        child.expect("draining");
+    }
+}
