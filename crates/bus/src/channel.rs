@@ -203,8 +203,8 @@ impl<M: ?Sized + 'static> Channel<M> {
     }
 }
 
-/// Calls listeners up to the first that fails, which is then the last one taken from the iterator. One guard round all
-/// calls: a guard round each doubles what a call costs.
+/// Calls listeners from `next` on, up to the first that fails; `next` is then the one behind it. One guard round all calls,
+/// because a guard round each nearly doubles what a call costs.
 #[inline]
 fn call_all<M: ?Sized>(hear: &[Hear<M, ()>], next: &mut usize, message: &M) -> Result<(), Reason> {
     guarded(|| {
