@@ -3,15 +3,24 @@
 use sitebus_os::interrupt::Interrupt;
 use sitebus_os::signal::{Catch, Signal};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How long giving back waits for the threads; one of them may be in a listener that never returns.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Held until the first [`release`](Held::release); later ones find nothing to do.
-pub(crate) struct Held(Mutex<Option<Taken>>);
+/// What one subscription has taken. It is given back once, and whoever comes later finds nothing to do.
+#[derive(Default)]
+pub(crate) struct Held(Mutex<State>);
+
+#[derive(Default)]
+enum State {
+    #[default]
+    NotYet,
+    Taken(Taken),
+    GivenBack,
+}
 
 /// All that was taken.
 pub(crate) struct Taken {
@@ -23,29 +32,41 @@ pub(crate) struct Taken {
 }
 
 impl Held {
-    pub(crate) fn nothing() -> Arc<Held> {
-        Arc::new(Held(Mutex::new(None)))
-    }
-
+    /// Holds this; unless it is over already, because a signal has ended the bus at once: then all is given back.
     pub(crate) fn hold(&self, taken: Taken) {
-        *self.lock() = Some(taken);
+        let mut state = self.lock();
+        if let State::NotYet = *state {
+            *state = State::Taken(taken);
+        } else {
+            drop(state);
+            taken.give_back();
+        }
     }
 
     /// Gives every signal back, and ends the threads. Returns those whose handler somebody else has replaced, which is
     /// left as it is.
     pub(crate) fn release(&self) -> Vec<Signal> {
-        let Some(taken) = self.lock().take() else { return Vec::new() };
-        let mut replaced = Vec::new();
-        if taken.interrupt.is_some_and(|interrupt| !interrupt.release()) {
-            replaced.push(Signal::INT);
+        let state = std::mem::replace(&mut *self.lock(), State::GivenBack);
+        match state {
+            State::Taken(taken) => taken.give_back(),
+            State::NotYet | State::GivenBack => Vec::new(),
         }
-        replaced.extend(taken.catch.release()); // this ends the reader, and then the errands
-        wait_for(taken.threads, &taken.through);
-        replaced
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Taken>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn give_back(self) -> Vec<Signal> {
+        let mut replaced = Vec::new();
+        if self.interrupt.is_some_and(|interrupt| !interrupt.release()) {
+            replaced.push(Signal::INT);
+        }
+        replaced.extend(self.catch.release()); // this ends the reader, and then the errands
+        wait_for(self.threads, &self.through);
+        replaced
     }
 }
 

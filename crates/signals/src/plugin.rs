@@ -76,19 +76,21 @@ impl Signals {
     pub fn subscribe(&self, bus: &Handle) -> Result<Subscribed, SignalsError> {
         let plugin = bus.plugin("signals");
         let holder = format!("bus {}", bus.name());
-        let (held, ignored) = self.take(&plugin, &holder)?;
+        let held = Arc::new(Held::default());
+        // Before the first signal can ask for an exit.
         plugin.on_exit(priority::SIGNALS, {
             let (held, plugin) = (ReleaseOnDrop(held.clone()), plugin.clone());
             move |_| give_back(&held.0, &plugin)
         });
+        let ignored = self.take(&plugin, &holder, &held).inspect_err(|_| plugin.unsubscribe())?;
         if !ignored.is_empty() {
-            let message = format!("{} stays ignored, as it was when the process was started", list(&ignored));
+            let message = format!("ignored when the process was started, and left so: {}", list(&ignored));
             plugin.log(Level::Info, message);
         }
         Ok(Subscribed { plugin, held, ignored })
     }
 
-    fn take(&self, plugin: &Plugin, holder: &str) -> Result<(Arc<Held>, Vec<Signal>), SignalsError> {
+    fn take(&self, plugin: &Plugin, holder: &str, held: &Arc<Held>) -> Result<Vec<Signal>, SignalsError> {
         let bus = || plugin.handle().name().to_owned();
         let signals =
             self.settings.actions().map(|(signal, _)| signal).filter(|signal| *signal != Signal::INT);
@@ -96,7 +98,10 @@ impl Signals {
             Catch::take(holder, signals).map_err(|cause| SignalsError::Catch { bus: bus(), cause })?;
         let mut ignored = catch.ignored().to_vec();
         if !catch.displaced().is_empty() {
-            let message = format!("{} had a handler, which is not called meanwhile", list(catch.displaced()));
+            let message = format!(
+                "handlers that others have installed are not called for now: {}",
+                list(catch.displaced())
+            );
             plugin.log(Level::Warn, message);
         }
         let interrupt = match self.take_interrupt(holder, &catch) {
@@ -107,10 +112,9 @@ impl Signals {
             }
             Err(cause) => return Err(SignalsError::Interrupt { bus: bus(), cause }),
         };
-        let held = self
-            .make_threads(plugin, catch, caught, interrupt)
-            .map_err(|cause| SignalsError::NoThread { bus: bus(), cause })?;
-        Ok((held, ignored))
+        let taken = self.make_threads(plugin, held, catch, caught, interrupt);
+        held.hold(taken.map_err(|cause| SignalsError::NoThread { bus: bus(), cause })?);
+        Ok(ignored)
     }
 
     fn take_interrupt(&self, holder: &str, catch: &Catch) -> Result<Option<Interrupt>, InterruptError> {
@@ -126,11 +130,11 @@ impl Signals {
     fn make_threads(
         &self,
         plugin: &Plugin,
+        held: &Arc<Held>,
         catch: Catch,
         caught: Caught,
         interrupt: Option<Interrupt>,
-    ) -> io::Result<Arc<Held>> {
-        let held = Held::nothing();
+    ) -> io::Result<Taken> {
         let (leave, errands) = mpsc::channel();
         let (working, through) = mpsc::channel();
         let reader = Reader {
@@ -139,13 +143,12 @@ impl Signals {
             terminal: self.settings.asks_the_terminal().then(Terminal::controlling).flatten(),
             caught,
             errands: Errands::new(leave),
-            held: Arc::downgrade(&held),
+            held: Arc::downgrade(held),
         };
         let publisher = plugin.clone();
         let reads = spawn(plugin, "signals", &working, move || reader.run())?;
         let runs = spawn(plugin, "errands", &working, move || errands::run(&publisher, &errands))?;
-        held.hold(Taken { catch, interrupt, threads: vec![reads, runs], through });
-        Ok(held)
+        Ok(Taken { catch, interrupt, threads: vec![reads, runs], through })
     }
 }
 
@@ -175,7 +178,8 @@ impl fmt::Debug for Subscribed {
 fn give_back(held: &Held, plugin: &Plugin) {
     let replaced = held.release();
     if !replaced.is_empty() {
-        let message = format!("{} has got another handler meanwhile, which is left alone", list(&replaced));
+        let message =
+            format!("handlers that others have installed meanwhile are left alone: {}", list(&replaced));
         plugin.log(Level::Warn, message);
     }
 }

@@ -75,15 +75,7 @@ impl Reader {
 
     fn climb(&self, ladder: &mut Ladder, signal: Signal, patience: Option<Duration>, why: &str) {
         match ladder.climb(Instant::now(), patience) {
-            Step::Ask => {
-                drop(self.handle.ask_exit(Exit::signal(signal.name(), signal.number())));
-                let limit =
-                    patience.map_or(String::new(), |patience| format!("; drains end in {patience:?}"));
-                self.errands.log(
-                    Level::Info,
-                    format!("{signal}: {why}exiting{limit}; a second signal cuts drains short"),
-                );
-            }
+            Step::Ask => self.ask(signal, patience, why),
             Step::Hurry => {
                 self.handle.hurry();
                 self.errands.log(
@@ -94,6 +86,20 @@ impl Reader {
             Step::Die => signal::die_by(signal),
             Step::Repeat => {}
         }
+    }
+
+    fn ask(&self, signal: Signal, patience: Option<Duration>, why: &str) {
+        // The bus takes a second request for an exit as a hurry, whoever made the first.
+        let already = self.handle.exit_asked();
+        drop(self.handle.ask_exit(Exit::signal(signal.name(), signal.number())));
+        let limit = match (already, patience) {
+            (Some(_), _) => " already, so drains are cut short".to_owned(),
+            (None, Some(patience)) => {
+                format!("; drains end in {patience:?}; a second signal cuts them short")
+            }
+            (None, None) => "; a second signal cuts drains short".to_owned(),
+        };
+        self.errands.log(Level::Info, format!("{signal}: {why}exiting{limit}"));
     }
 
     fn look_at_the_clock(&self, ladder: &mut Ladder) {

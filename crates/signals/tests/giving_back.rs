@@ -161,7 +161,7 @@ fn a_handler_that_came_later_is_left_alone_with_a_warning() {
     }
     let mut child = Process::start("a_handler_that_came_later_is_left_alone_with_a_warning");
     let said = child.expect("theirs got it");
-    let warning = "WARN SIGTERM has got another handler meanwhile, which is left alone";
+    let warning = "WARN handlers that others have installed meanwhile are left alone: SIGTERM";
     assert!(said.iter().any(|line| line == warning), "{said:?}");
     assert!(child.wait().success());
 }
@@ -182,7 +182,7 @@ fn a_handler_that_was_there_before_comes_back() {
     }
     let mut child = Process::start("a_handler_that_was_there_before_comes_back");
     let said = child.expect("theirs got it");
-    let warning = "WARN SIGUSR1 had a handler, which is not called meanwhile";
+    let warning = "WARN handlers that others have installed are not called for now: SIGUSR1";
     assert!(said.iter().any(|line| line == warning), "{said:?}");
     assert!(child.wait().success());
 }
@@ -202,7 +202,7 @@ fn what_was_ignored_stays_ignored_and_is_logged() {
         "trap '' HUP INT; exec \"$@\"",
     );
     let said = child.expect("ready");
-    let line = "INFO SIGHUP, SIGINT stays ignored, as it was when the process was started";
+    let line = "INFO ignored when the process was started, and left so: SIGHUP, SIGINT";
     assert!(said.iter().any(|said| said == line), "{said:?}");
     kill(child.pid(), kernel::SIGHUP).unwrap();
     kill(child.pid(), kernel::SIGINT).unwrap();

@@ -42,6 +42,26 @@ fn a_second_signal_of_any_kind_hurries_the_drain() {
 }
 
 #[test]
+fn the_first_signal_hurries_an_exit_that_somebody_else_has_asked_for() {
+    if is_child() {
+        let bus = patient_bus();
+        subscribe(&bus, each_counts());
+        drains(&bus);
+        bus.start().unwrap();
+        drop(bus.ask_exit(sitebus_bus::Exit::success("somebody else")));
+        return say(bus.block());
+    }
+    let mut child = Process::start("the_first_signal_hurries_an_exit_that_somebody_else_has_asked_for");
+    child.expect("draining");
+    send(&child, kernel::SIGTERM);
+    let said = child.expect("exit with code 0 asked by somebody else");
+    assert!(said.iter().any(|line| line == "hurried: true"), "{said:?}");
+    let line = "INFO SIGTERM: exiting already, so drains are cut short";
+    assert!(said.iter().any(|said| said == line), "{said:?}");
+    assert!(child.wait().success());
+}
+
+#[test]
 fn a_third_signal_ends_a_process_that_hangs_and_shows_as_that_signal() {
     if is_child() {
         let bus = patient_bus();
@@ -97,7 +117,7 @@ fn a_start_that_hangs_is_ended_by_the_third_signal() {
     let mut child = Process::start("a_start_that_hangs_is_ended_by_the_third_signal");
     child.expect("starting");
     send(&child, kernel::SIGTERM);
-    child.expect("INFO SIGTERM: exiting; drains end in 30s; a second signal cuts drains short");
+    child.expect("INFO SIGTERM: exiting; drains end in 30s; a second signal cuts them short");
     send(&child, kernel::SIGTERM);
     child.expect("WARN SIGTERM: drains are cut short; a third signal ends the process at once");
     send(&child, kernel::SIGTERM);
