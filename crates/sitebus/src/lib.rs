@@ -1,19 +1,27 @@
 #![doc = include_str!("../../../README.md")]
 
 pub use sitebus_bus::{
-    Builder, Bus, Cause, Channel, ChannelInfo, Clock, Collected, Commit, Done, EXIT, Error, Exit, Exiting, Failure,
-    Failures, Flag, GRACEFUL, Graceful, Handle, Heard, Inbox, LOG, Level, Limit, Limits, Listener, ListenerInfo, Plugin,
-    Priority, Reason, Record, START, STOP, Settings, Start, State, States, Stop, Subscription, Task, Ticket, Timing,
-    TimingOutcome, Timings, Topic, TopicClash, Verb, WaitError, When, edge, priority, topics,
+    Builder, Bus, Cause, Channel, ChannelInfo, Clock, Collected, Commit, Done, EXIT, Error, Exit, Exiting,
+    Failure, Failures, Flag, GRACEFUL, Graceful, Handle, Heard, Inbox, LOG, Level, Limit, Limits, Listener,
+    ListenerInfo, Plugin, Priority, Reason, Record, START, STOP, Settings, Start, State, States, Stop,
+    Subscription, Task, Ticket, Timing, TimingOutcome, Timings, Topic, TopicClash, Verb, WaitError, When,
+    edge, priority, topics,
 };
 
 #[cfg(feature = "front")]
 pub use sitebus_front as front;
 #[cfg(feature = "http")]
 pub use sitebus_http as http;
+#[cfg(feature = "signals")]
+pub use sitebus_os as os;
 #[cfg(feature = "http")]
 pub use sitebus_serve as serve;
 #[cfg(feature = "signals")]
-pub use sitebus_os as os;
-#[cfg(feature = "signals")]
 pub use sitebus_signals as signals;
+
+#[cfg(feature = "program")]
+mod program;
+#[cfg(feature = "program")]
+pub mod site;
+#[cfg(feature = "program")]
+pub use program::{Program, main};

@@ -1,2 +1,7 @@
-//! The program.
-fn main() {}
+//! The program `sitebus`: `sitebus::main`, with nothing added.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sitebus::main(|program| program)
+}

@@ -69,7 +69,7 @@ pub use section::Section;
 pub use sections::http::HttpSection;
 pub use sections::log::LogSection;
 pub use sections::route::{RedirectSection, RespondSection, RouteSection, RouteSections};
-pub use sections::signals::{SignalAction, SignalsSection};
+pub use sections::signals::SignalsSection;
 pub use sections::site::SiteSection;
 pub use span::{Span, Spanned};
 pub use units::{Period, Size};

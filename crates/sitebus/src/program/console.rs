@@ -82,3 +82,10 @@ impl Visit for Said {
         }
     }
 }
+
+/// Says on standard error why the program ends, after whatever the log has said.
+pub(crate) fn error(error: &dyn fmt::Display) {
+    use std::io::Write;
+    let style = style(Level::ERROR);
+    let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {error}"); // there is nowhere left to say so
+}

@@ -13,8 +13,14 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn nowhere(message: impl Into<String>) -> Problem {
-        Problem { message: message.into(), at: None, label: String::new(), notes: Vec::new(), help: Vec::new() }
+    pub(crate) fn nowhere(message: impl Into<String>) -> Problem {
+        Problem {
+            message: message.into(),
+            at: None,
+            label: String::new(),
+            notes: Vec::new(),
+            help: Vec::new(),
+        }
     }
 
     pub(super) fn new(at: impl Into<Span>, message: impl Into<String>) -> Problem {

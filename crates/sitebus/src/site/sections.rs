@@ -3,5 +3,6 @@
 pub(super) mod http;
 pub(super) mod log;
 pub(super) mod route;
+mod route_check;
 pub(super) mod signals;
 pub(super) mod site;

@@ -1,0 +1,135 @@
+//! The program: its command line, its site, and what a program of the user's own adds to both.
+
+mod args;
+mod assembly;
+mod check;
+mod console;
+mod init;
+mod reload;
+mod restart;
+mod run;
+mod sections;
+mod state;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clap::Parser;
+use http::{Request, Response};
+use tower_service::Service;
+
+use self::args::{Args, Command};
+use self::sections::{Attach, Joined};
+use crate::Handle;
+use crate::front::{App, Body, BoxError};
+use crate::site::{Known, NameTaken, Section};
+
+/// What the program knows beyond the site file's own sections: applications, sections and plugins of the user's.
+pub struct Program {
+    known: Known,
+    apps: BTreeMap<String, App>,
+    sections: Vec<Box<dyn Joined>>,
+    plugins: Vec<Attach>,
+    mistake: Option<NameTaken>,
+}
+
+/// The `main` of a program of your own: it has the site file and all commands of `sitebus`, and whatever `assemble` adds.
+///
+/// Returns the status of the process: 0 done, 1 refused or failed, 2 bad usage or a bad site file.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// fn main() -> ExitCode {
+///     let shop = axum::Router::new().route("/", axum::routing::get(|| async { "Welcome" }));
+///     sitebus::main(|program| program.app("shop", shop))
+/// }
+/// ```
+pub fn main(assemble: impl FnOnce(Program) -> Program) -> ExitCode {
+    console::install();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(usage) => {
+            let _ = usage.print(); // there is nowhere left to say so
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(BAD_USAGE));
+        }
+    };
+    let program = assemble(Program::new());
+    if let Some(mistake) = program.mistake {
+        console::error(&mistake);
+        return ExitCode::from(BAD_USAGE);
+    }
+    match args.command {
+        Command::Run(site) => run::run(program, site),
+        Command::Check { site, json } => check::check(program, site, json),
+        Command::Init { folder } => init::init(&folder),
+    }
+}
+
+/// Something was refused or failed.
+const FAILED: u8 = 1;
+/// The command line or the site file is wrong; nothing was started.
+const BAD_USAGE: u8 = 2;
+
+impl Program {
+    fn new() -> Program {
+        Program {
+            known: Known::new(),
+            apps: BTreeMap::new(),
+            sections: Vec::new(),
+            plugins: Vec::new(),
+            mistake: None,
+        }
+    }
+
+    /// An application that a route of the site file mounts by this name: `app = "shop"`. Any tower service will do, such as
+    /// an axum `Router`; it sees paths without the route's own.
+    #[must_use]
+    pub fn app<S, B>(mut self, name: impl Into<String>, application: S) -> Program
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let name = name.into();
+        self.known.app(name.clone());
+        self.apps.insert(name, App::new(application));
+        self
+    }
+
+    /// A section of the site file, `[name]`, and the plugin that it is for: `subscribe` gets the section, if the file has
+    /// it, once the file is known to be right and before the bus starts.
+    ///
+    /// On a reload the new section is offered by its type: the plugin finds it with
+    /// [`Graceful::get`](crate::Graceful::get).
+    #[must_use]
+    pub fn section<T: Section + Send + Sync>(
+        mut self,
+        name: impl Into<String>,
+        subscribe: impl FnOnce(&Handle, Option<T>) -> anyhow::Result<()> + 'static,
+    ) -> Program {
+        let name = name.into();
+        match self.known.section::<T>(&name) {
+            Ok(()) => self.sections.push(sections::join(name, subscribe)),
+            Err(taken) => self.mistake = self.mistake.or(Some(taken)),
+        }
+        self
+    }
+
+    /// A plugin that has no section: `subscribe` is called before the bus starts.
+    #[must_use]
+    pub fn plugin(mut self, subscribe: impl FnOnce(&Handle) -> anyhow::Result<()> + 'static) -> Program {
+        self.plugins.push(Box::new(subscribe));
+        self
+    }
+
+    /// The application of a route; the file has been checked against the same list.
+    fn application(apps: &Arc<BTreeMap<String, App>>) -> impl Fn(&str) -> Option<App> {
+        let apps = Arc::clone(apps);
+        move |name| apps.get(name).cloned()
+    }
+}

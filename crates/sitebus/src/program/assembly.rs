@@ -1,0 +1,124 @@
+//! From the site file to the values that the plugins are made of. The only place that knows all of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::front::{App, Front};
+use crate::http::HttpSettings;
+use crate::site::{
+    HttpSection, Known, LogSection, Report, RouteSections, Section, SignalsSection, SiteFile, SiteSection,
+    Spanned,
+};
+use crate::{Limits, signals};
+
+use super::Program;
+
+/// The address of a site that names none.
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// Where a site comes from, to be read again at every reload.
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) overrides: Vec<String>,
+    pub(crate) known: Known,
+    pub(crate) apps: Arc<BTreeMap<String, App>>,
+}
+
+/// A site that is right, as values.
+pub(crate) struct Site {
+    pub(crate) name: String,
+    /// The folder with what outlives the process.
+    pub(crate) state: PathBuf,
+    pub(crate) http: HttpSettings,
+    pub(crate) front: Front,
+    pub(crate) signals: signals::Settings,
+    pub(crate) limits: Limits,
+    pub(crate) routes: usize,
+    pub(crate) file: SiteFile,
+}
+
+impl Source {
+    /// Reads the file and looks at all of it. Everything that is wrong is in one report, and nothing has been started.
+    pub(crate) fn read(&self) -> Result<Site, Report> {
+        let file = SiteFile::read(&self.path, &self.overrides)?;
+        self.known.check(&file)?;
+        let site = section::<SiteSection>(&file, "site")?;
+        let http = section::<HttpSection>(&file, "http")?;
+        let routes = section::<RouteSections>(&file, "route")?;
+        let log = section::<LogSection>(&file, "log")?;
+        let signals = section::<SignalsSection>(&file, "signals")?;
+        let name = site.name.as_ref().map_or_else(|| name_of(&self.path), |name| name.to_string());
+        Ok(Site {
+            state: site.state.as_ref().map_or_else(
+                || file.folder().join(".sitebus").join(&name),
+                |state| file.folder().join(&**state),
+            ),
+            name,
+            front: self.front(&routes, &file)?,
+            signals: signals.settings(),
+            limits: limits(&http),
+            http: http_settings(&http, &log, file.folder()),
+            routes: routes.list().len(),
+            file,
+        })
+    }
+
+    fn front(&self, routes: &RouteSections, file: &SiteFile) -> Result<Front, Report> {
+        let built = routes.routes(file.folder(), Program::application(&self.apps)).build();
+        // Checked a moment ago; a folder may have gone since.
+        built.map_err(|errors| file.complain(crate::site::Problem::nowhere(errors.to_string())))
+    }
+}
+
+fn section<T: Section + Default>(file: &SiteFile, name: &str) -> Result<T, Report> {
+    Ok(file.section::<T>(name)?.map(Spanned::into_inner).unwrap_or_default())
+}
+
+/// `shop.toml` is the site `shop`.
+fn name_of(path: &Path) -> String {
+    let good = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().chars().map(good).collect::<String>());
+    stem.filter(|name| !name.starts_with('.')).unwrap_or_else(|| "site".to_owned())
+}
+
+fn http_settings(http: &HttpSection, log: &LogSection, folder: &Path) -> HttpSettings {
+    let mut settings = HttpSettings::default();
+    let default = [DEFAULT_LISTEN.to_owned()];
+    let listen = match &http.listen {
+        Some(listen) => listen.iter().map(|address| address.to_string()).collect(),
+        None => default.to_vec(),
+    };
+    settings.listen = listen.iter().filter_map(|text| HttpSection::address(text, folder).ok()).collect();
+    settings.access_log = log.access.unwrap_or(false);
+    let limits = &mut settings.limits;
+    if let Some(time) = &http.header_timeout {
+        limits.header_time = time.get();
+    }
+    if let Some(time) = &http.idle_timeout {
+        limits.idle_time = time.get();
+    }
+    if let Some(count) = &http.max_connections {
+        limits.connections = usize::try_from(**count).unwrap_or(usize::MAX);
+    }
+    if let Some(size) = &http.max_header_size {
+        limits.header_bytes = usize::try_from(size.bytes()).unwrap_or(usize::MAX);
+    }
+    if let Some(size) = &http.max_body_size {
+        limits.body_bytes = size.bytes();
+    }
+    if let Some(threads) = &http.threads {
+        settings.threads = usize::from(**threads);
+    }
+    settings
+}
+
+/// A drain that may take long is a stop that may take long.
+fn limits(http: &HttpSection) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(drain) = &http.drain_timeout {
+        limits.stop.each = drain.get();
+        limits.stop.total = limits.stop.total.max(drain.get() * 2);
+    }
+    limits
+}

@@ -1,0 +1,80 @@
+//! `run`: the site, until it is asked to end.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::args::SiteArgs;
+use super::assembly::{Site, Source};
+use super::restart::Image;
+use super::sections::Joined;
+use super::state::StateFolder;
+use super::{BAD_USAGE, FAILED, Program, console, reload};
+use crate::front::Swap;
+use crate::http::Http;
+use crate::os::{resource, signal};
+use crate::signals::Signals;
+use crate::{Bus, Exit, Level};
+
+pub(crate) fn run(program: Program, args: SiteArgs) -> ExitCode {
+    let image = Image::capture();
+    let Program { known, apps, sections, plugins, .. } = program;
+    let source = Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps) };
+    let site = match source.read() {
+        Ok(site) => site,
+        Err(report) => {
+            let _ = report.print(); // there is nowhere left to say so
+            return ExitCode::from(BAD_USAGE);
+        }
+    };
+    match serve(site, source, sections, plugins, image) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            console::error(&format_args!("{error:#}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn serve(
+    site: Site,
+    source: Source,
+    sections: Vec<Box<dyn Joined>>,
+    plugins: Vec<super::Attach>,
+    image: Image,
+) -> anyhow::Result<Exit> {
+    // Held to the end of this function: the folder is given back when everything else is over.
+    let _state = StateFolder::claim(&site)?;
+    prepare_process(&site)?;
+    let bus = Bus::builder(site.name.as_str()).limits(site.limits).build();
+    image.restarts(&bus);
+    Signals::new(site.signals.clone()).subscribe(&bus)?;
+
+    let routes = Swap::new(site.front.clone());
+    Http::new("http").settings(site.http.clone()).service(routes.clone()).subscribe(&bus)?;
+
+    let mut offers = Vec::new();
+    for section in sections {
+        let (subscribe, offer) = section.split();
+        subscribe(&bus, &site.file)?;
+        offers.push(offer);
+    }
+    for subscribe in plugins {
+        subscribe(&bus)?;
+    }
+    reload::subscribe(&bus, source, &site, routes, offers);
+
+    let started = bus.start();
+    let exit = bus.block();
+    started?;
+    bus.log(Level::Info, exit.to_string());
+    Ok(exit)
+}
+
+/// What the process inherited and a server does not want: blocked signals, and few descriptors.
+fn prepare_process(site: &Site) -> anyhow::Result<()> {
+    signal::unblock(site.signals.actions().map(|(signal, _)| signal))?;
+    if let Ok(files) = resource::open_files() {
+        let _ = resource::limit_open_files(files.hard); // as many as we may; with fewer it still runs
+    }
+    Ok(())
+}
