@@ -1,7 +1,7 @@
 //! Services that the program mounts, behind one type.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -34,6 +34,11 @@ impl App {
         B::Error: Into<BoxError>,
     {
         App(Arc::new(Mounted(service)))
+    }
+
+    /// A service that answers 404 to everything. It stands for an application while routes are only checked.
+    pub fn absent() -> App {
+        App(Arc::new(Absent))
     }
 
     pub(crate) fn call(&self, request: Request<Body>) -> AppFuture {
@@ -75,6 +80,15 @@ pub(crate) fn strip<B>(request: &mut Request<B>, segments: usize) {
 
 trait Erased: Send + Sync {
     fn call(&self, request: Request<Body>) -> AppFuture;
+}
+
+struct Absent;
+
+impl Erased for Absent {
+    fn call(&self, request: Request<Body>) -> AppFuture {
+        let asked = Asked::new(request.method(), request.headers());
+        Box::pin(ready(page(asked, StatusCode::NOT_FOUND)))
+    }
 }
 
 struct Mounted<S>(S);

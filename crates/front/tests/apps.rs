@@ -55,6 +55,8 @@ async fn a_mounted_service_sees_the_path_without_its_mount() {
         assert_eq!(get(&below, path).await.text(), seen, "{path}");
     }
     assert_eq!(get(&below, "/api/v10").await.status.as_u16(), 404);
+    let absent = Routes::new().route("/", sitebus_front::App::absent()).build().unwrap();
+    assert_eq!(get(&absent, "/").await.status.as_u16(), 404);
     let root = Routes::new().service("/", Echo).build().unwrap();
     assert_eq!(get(&root, "/a/b?c").await.text(), "GET /a/b?c");
     assert_eq!(ask(&root, request("DELETE", "/a", &[])).await.text(), "DELETE /a");
