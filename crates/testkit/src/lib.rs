@@ -1,1 +1,15 @@
-//! sitebus-testkit
+#![doc = include_str!("../README.md")]
+
+mod child;
+mod clock;
+mod leaks;
+mod load;
+mod recorder;
+mod transcript;
+
+pub use crate::child::{Child, StillRunning};
+pub use crate::clock::FakeClock;
+pub use crate::leaks::{Leaked, Leaks};
+pub use crate::load::{Load, LoadReport, Running};
+pub use crate::recorder::Recorder;
+pub use crate::transcript::{Missing, Transcript};
