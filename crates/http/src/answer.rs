@@ -176,7 +176,11 @@ impl Fault {
 
 fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.any(|error| matches!(error.downcast_ref(), Some(BodyError::TooLarge { .. })))
+    causes.any(|error| match error.downcast_ref() {
+        Some(BodyError::TooLarge { .. }) => true,
+        Some(BodyError::Failed(wrapped)) => is_too_large(&**wrapped),
+        _ => false,
+    })
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {

@@ -49,10 +49,10 @@ pub enum BodyError {
     },
     /// The peer went away, or broke the protocol.
     #[error("the body of the request was not received to its end: {0}")]
-    Broken(#[source] BoxError),
+    Broken(BoxError),
     /// The body that was wrapped by [`Body::new`] said so.
-    #[error("the body failed: {0}")]
-    Failed(#[source] BoxError),
+    #[error(transparent)]
+    Failed(BoxError),
 }
 
 impl Body {

@@ -16,7 +16,6 @@ pub enum HttpError {
         /// Which server.
         name: String,
         /// What is wrong with them.
-        #[source]
         cause: SettingsError,
     },
     /// The runtime for its handlers cannot be made.
@@ -28,7 +27,6 @@ pub enum HttpError {
         /// Which server.
         name: String,
         /// What the system said.
-        #[source]
         cause: io::Error,
     },
     /// A channel that it uses is in use for something else.

@@ -1,0 +1,101 @@
+//! How many connections there may be, and which of them go when there is no room.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod support;
+
+use http::Response;
+use sitebus_http::{Body, Http, Limits};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use support::{Client, greeter, start, wait_until};
+use tokio::sync::Semaphore;
+
+fn room_for(connections: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.connections = connections;
+    limits
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_the_idle_time_and_not_before() {
+    let mut limits = Limits::default();
+    limits.idle_time = Duration::from_millis(300);
+    limits.header_time = Duration::from_millis(100);
+    let site = start(greeter().limits(limits));
+    let mut client = site.connect();
+    client.get("/");
+    let idle = Instant::now();
+    assert!(client.rest().is_empty());
+    assert!(idle.elapsed() >= Duration::from_millis(290), "{:?}", idle.elapsed());
+    site.wait_for_connections(0);
+}
+
+#[test]
+fn each_request_begins_a_new_idle_time() {
+    let mut limits = Limits::default();
+    limits.idle_time = Duration::from_millis(400);
+    let site = start(greeter().limits(limits));
+    let mut client = site.connect();
+    let began = Instant::now();
+    client.stream.set_read_timeout(Some(Duration::from_millis(150))).unwrap();
+    while began.elapsed() < Duration::from_millis(1200) {
+        assert_eq!(client.get("/").status(), 200);
+        let nothing = std::io::Read::read(&mut client.stream, &mut [0]);
+        assert!(nothing.is_err(), "closed although it was used");
+    }
+}
+
+#[test]
+fn at_the_limit_the_longest_idle_connection_makes_room() {
+    let site = start(greeter().limits(room_for(3)));
+    let mut clients: Vec<Client> = (0..3).map(|_| site.connect()).collect();
+    for place in [1, 0, 2] {
+        clients[place].get("/");
+    }
+    let mut newcomer = site.connect();
+    assert_eq!(newcomer.get("/").text(), "hello");
+    assert!(clients[1].rest().is_empty(), "the longest idle one is closed");
+    for place in [0, 2] {
+        assert_eq!(clients[place].get("/").text(), "hello", "the others live on");
+    }
+    assert_eq!(site.server.connections(), 3);
+}
+
+#[test]
+fn a_connection_that_never_said_anything_makes_room_too() {
+    let site = start(greeter().limits(room_for(2)));
+    let mut silent = site.connect();
+    site.wait_for_connections(1);
+    let mut second = site.connect();
+    second.get("/");
+    assert_eq!(site.connect().get("/").text(), "hello");
+    assert!(silent.rest().is_empty());
+    assert_eq!(second.get("/").text(), "hello");
+}
+
+#[test]
+fn while_all_are_busy_newcomers_wait_for_their_turn() {
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = Arc::clone(&gate);
+    let site = start(
+        Http::new("http")
+            .handler(move |_| {
+                let gate = Arc::clone(&gate);
+                async move {
+                    gate.acquire().await.unwrap().forget();
+                    Response::new(Body::from("done"))
+                }
+            })
+            .limits(room_for(2)),
+    );
+    let mut clients: Vec<Client> = (0..5).map(|_| site.connect()).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    }
+    site.wait_for_connections(2);
+    opened.add_permits(5);
+    for client in &mut clients {
+        assert_eq!(client.answer().text(), "done");
+    }
+    wait_until("no more than allowed are left", || site.server.connections() <= 2);
+}
