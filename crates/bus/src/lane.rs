@@ -126,12 +126,20 @@ impl Core {
                 shared = self.replace_lane(shared);
                 continue;
             }
-            shared.keeper_until = [shared.machine.deadline(), shared.aside].into_iter().flatten().min();
+            let due = [shared.machine.deadline(), shared.aside].into_iter().flatten().min();
+            shared.keeper_until = due.map(|due| due.min(now.saturating_add(self.longest_look_away())));
             shared = match shared.keeper_until {
                 Some(until) if !self.by_hand => self.keeper_wakes.wait_until(shared, self.instant(until)),
                 _ => self.keeper_wakes.wait(shared),
             };
         }
+    }
+
+    /// A keeper that looks at least this often while a step runs need not be woken for the log line that follows it. That
+    /// wake-up would come right before those of the threads that wait for the new state, and would hold them up.
+    fn longest_look_away(&self) -> Duration {
+        const AT_LEAST: Duration = Duration::from_millis(100);
+        self.limits.log.max(AT_LEAST)
     }
 
     /// Goes on without the step that the lane is at.
