@@ -12,10 +12,10 @@ fn main() -> anyhow::Result<Exit> {
     // The named constants read as the sequence of a start and of a stop; see `sitebus::priority`.
     start.subscribe_at(priority::SERVER, "server", |_| println!("start: server"));
     start.subscribe_at(priority::PRIVILEGES, "privileges", |_| {
-        println!("start: privileges, once the ports are bound")
+        println!("start: privileges, once the ports are bound");
     });
     start.subscribe_at(priority::SERVER.before(), "warm-up", |_| {
-        println!("start: warm-up, just before the server")
+        println!("start: warm-up, just before the server");
     });
 
     // Two of the default priority: in the order of subscription on the way up, in the reverse on the way down.
@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<Exit> {
         stop.subscribe(name, move |_| println!("stop: {name}"));
     }
     stop.subscribe_at(priority::STOP_SERVER, "server", |_| {
-        println!("stop: server, before what its requests use")
+        println!("stop: server, before what its requests use");
     });
 
     bus.start()?;

@@ -1,13 +1,14 @@
-//! 07: an axum router behind the bus: signals, a clean stop, and a reload for nothing more than three lines.
+//! 07: an axum router behind the bus: signals, a clean stop, and a reload for three lines more.
 //!
-//! `cargo run -p sitebus-examples --bin 07_axum_site`, then `curl` the address that it prints, and Ctrl-C.
+//! `cargo run -p sitebus-examples --bin 07_axum_site`, then open what it prints; Ctrl-C ends it.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use sitebus::http::Http;
 use sitebus::signals::Signals;
-use sitebus::{Bus, Exit, Handle};
+use sitebus::{Bus, Exit, Handle, topics};
 
 fn main() -> anyhow::Result<Exit> {
     let bus = Bus::new("axum");
@@ -21,7 +22,10 @@ fn main() -> anyhow::Result<Exit> {
         .with_state(bus.handle());
     Http::new("http").listen("127.0.0.1:0")?.service(router).subscribe(&bus)?;
 
-    bus.start()?; // returns once the server really accepts; its address is in the log
+    // Port 0 is any that is free. A server publishes where it listens.
+    bus.on(topics::LISTENING)?.subscribe("print", |url: &str| println!("open {url}"));
+
+    bus.start()?; // returns once the server really accepts
     Ok(bus.block())
 }
 

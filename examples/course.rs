@@ -1,1 +1,183 @@
-//! placeholder
+//! Every program of the course runs, and prints what its text promises.
+#![allow(missing_docs)]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use sitebus_testkit::Child;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a program to its end, which must be a success, and compares what it printed.
+fn prints(program: &str, expected: &[&str]) -> anyhow::Result<()> {
+    let child = Child::spawn(Command::new(program))?;
+    let status = child.wait(PATIENCE)?;
+    assert!(status.success(), "{program}: {status}\n{:?}", child.stderr().lines());
+    assert_eq!(child.stdout().lines(), expected, "{program}");
+    Ok(())
+}
+
+/// The body of an answer to a plain GET.
+fn get(address: &str, path: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+    Ok(body.to_owned())
+}
+
+/// The address that a site says it listens on.
+fn address(child: &Child) -> anyhow::Result<String> {
+    let line = child.wait_for_line(" http://", PATIENCE)?;
+    Ok(line.rsplit("http://").next().unwrap_or_default().trim_end_matches('/').to_owned())
+}
+
+#[test]
+fn hello_says_why_it_ended() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_01_hello"),
+        &[
+            "the door opens",
+            "the bus is STARTED",
+            "the door closes",
+            "lights out",
+            "exit with code 0 asked by closing time",
+        ],
+    )
+}
+
+#[test]
+fn priorities_order_a_start_and_a_stop() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_02_priorities"),
+        &[
+            "start: database",
+            "start: cache",
+            "start: warm-up, just before the server",
+            "start: server",
+            "start: privileges, once the ports are bound",
+            "stop: server, before what its requests use",
+            "stop: cache",
+            "stop: database",
+        ],
+    )
+}
+
+#[test]
+fn topics_of_ones_own_carry_messages_and_bring_outputs_back() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_03_your_own_topic"),
+        &[
+            "order 1",
+            "order 2",
+            "order 3",
+            "bookkeeping has 2 and lost 1",
+            "coffee costs [6]",
+            "but 'list' failed on 'shop.price': coffee is not on the list",
+            "channel 'shop.order' has messages u32 and outputs (), but was asked for with messages alloc::string::String \
+             and outputs (); use the same Topic constant on both sides, or another name",
+        ],
+    )
+}
+
+#[test]
+fn a_plugin_may_veto_a_reload() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_04_your_own_plugin"),
+        &[
+            "heating to 20 degrees",
+            "graceful was refused and nothing has changed: 'thermostat' failed on 'graceful': 99 degrees is too hot; the \
+             most is 30",
+            "off, at 22 degrees",
+        ],
+    )
+}
+
+#[test]
+fn an_embedded_bus_leaves_its_program_alone() -> anyhow::Result<()> {
+    let child = Child::spawn(Command::new(env!("CARGO_BIN_EXE_05_embedded")))?;
+    assert!(child.wait(PATIENCE)?.success());
+    let mut lines = child.stdout().lines();
+    lines.sort(); // the worker's line comes when it comes
+    assert_eq!(lines[0], "2 listeners were timed");
+    assert_eq!(lines[1], "another thread saw STARTED");
+    assert!(lines[2].starts_with("exit with code 0 asked by examples/05_embedded.rs:"), "{}", lines[2]);
+    assert_eq!(lines[3..], ["the bus is STOPPED, the program goes on", "the worker did 3 jobs"]);
+    Ok(())
+}
+
+#[test]
+fn an_embedded_bus_can_be_awaited() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_06_embedded_in_tokio"),
+        &["warmed up", "the bus is STARTED", "exit with code 0 asked by all done"],
+    )
+}
+
+#[test]
+fn an_axum_site_answers_and_lets_a_handler_end_it() -> anyhow::Result<()> {
+    let child = Child::spawn(Command::new(env!("CARGO_BIN_EXE_07_axum_site")))?;
+    let address = address(&child)?;
+    assert_eq!(get(&address, "/")?, "Hello from axum\n");
+    assert_eq!(get(&address, "/quit")?, "Goodbye\n");
+    assert!(child.wait(PATIENCE)?.success());
+    Ok(())
+}
+
+#[test]
+fn a_program_of_ones_own_has_the_site_file_and_its_errors() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("site.toml");
+    let text = include_str!("08_your_own_program/site.toml").replace("127.0.0.1:8080", "127.0.0.1:0");
+    std::fs::write(&file, &text)?;
+    let program = |command: &str, file: &Path| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_08_your_own_program"));
+        program.arg(command).arg(file);
+        Child::spawn(program)
+    };
+
+    let site = program("run", &file)?;
+    let address = address(&site)?;
+    assert_eq!(get(&address, "/")?, "Welcome to the shop\n");
+    assert_eq!(get(&address, "/hours")?, "Nine to five\n");
+
+    std::fs::write(&file, text.replace("Welcome to the shop", "Back again"))?;
+    site.signal("HUP".parse()?)?;
+    site.wait_for_line("shop: greets anew", PATIENCE)?;
+    assert_eq!(get(&address, "/")?, "Back again\n");
+
+    std::fs::write(&file, text.replace("Welcome to the shop\\n", " "))?;
+    site.signal("HUP".parse()?)?;
+    site.wait_for_line("a shop must greet", PATIENCE)?;
+    assert_eq!(get(&address, "/")?, "Back again\n");
+    site.signal("TERM".parse()?)?;
+    assert!(site.wait(PATIENCE)?.success());
+
+    let checked = program("check", &file)?;
+    assert_eq!(checked.wait(PATIENCE)?.code(), Some(2));
+    checked.wait_for_line("a shop must greet", PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn two_buses_live_in_one_process() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_09_two_buses"),
+        &[
+            "shop opens",
+            "kitchen opens",
+            "kitchen closes",
+            "the shop is STARTED, the kitchen is STOPPED",
+            "kitchen opens",
+            "shop closes",
+            "kitchen closes",
+            "both are gone",
+        ],
+    )
+}

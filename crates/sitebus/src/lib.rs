@@ -25,3 +25,8 @@ mod program;
 pub mod site;
 #[cfg(feature = "program")]
 pub use program::{Program, main};
+
+/// Compiles and runs the code of the page on plugins.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/plugins.md")]
+struct PageOnPlugins;

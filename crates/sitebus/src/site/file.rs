@@ -121,8 +121,8 @@ impl SiteFile {
             .map_err(|problems| Report::new(&self.name, &self.sources, problems))
     }
 
-    /// A report of one problem with a value of this file, for what turns out only later: an address that is taken, a
-    /// user that does not exist.
+    /// A report of one problem of this file, for what turns out only later: an address that is taken, a user that does
+    /// not exist.
     pub fn complain(&self, problem: Problem) -> Report {
         Report::new(&self.name, &self.sources, vec![problem])
     }

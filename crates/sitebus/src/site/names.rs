@@ -8,8 +8,12 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     if length > 64 {
         return None; // not a slip of the finger, and comparing takes time by the square of the length
     }
-    let distance = |candidate: &&str| strsim::damerau_levenshtein(&name, &plain(candidate));
-    let best = candidates.into_iter().map(|candidate| (distance(&candidate), candidate)).min();
+    let distance = |candidate: &str| {
+        let candidate = plain(candidate);
+        let is_start = length >= 3 && candidate.starts_with(&name);
+        if is_start { 1 } else { strsim::damerau_levenshtein(&name, &candidate) }
+    };
+    let best = candidates.into_iter().map(|candidate| (distance(candidate), candidate)).min();
     best.filter(|(distance, _)| *distance <= (length / 3).max(1)).map(|(_, candidate)| candidate)
 }
 
@@ -29,13 +33,15 @@ mod tests {
 
     #[test]
     fn slips_of_the_finger_are_found_and_other_words_are_not() {
-        let keys = ["listen", "max_connections", "drain"];
+        let keys = ["listen", "max_connections", "drain_timeout"];
         for (written, meant) in [
             ("listn", Some("listen")),
             ("lisetn", Some("listen")),
             ("Listen", Some("listen")),
             ("max-connection", Some("max_connections")),
-            ("drian", Some("drain")),
+            ("drian_timeout", Some("drain_timeout")),
+            ("drain", Some("drain_timeout")),
+            ("dr", None),
             ("port", None),
             ("", None),
         ] {

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 use super::problem::Problem;
 use super::source::Source;
 use super::span::{Span, Spanned};
-use super::syntax::bare_value;
+use super::syntax::parse_value;
 use super::tree::{Node, describe, moved};
 
 /// The tree with these values put over it, and what is wrong with them.
@@ -76,16 +76,11 @@ fn key_path(text: &str, base: usize) -> Result<Vec<Spanned<String>>, Problem> {
 
 /// TOML, or else a plain string; but what begins like a string, an array or a table was meant to be one.
 fn value(written: &str) -> Result<Node<'_>, Problem> {
-    match DeValue::parse(written) {
-        Ok(value) => Ok(value),
-        Err(_) if !written.starts_with(['"', '\'', '[', '{']) => {
-            Ok(toml::Spanned::new(0..written.len(), DeValue::String(written.into())))
-        }
-        Err(error) => {
-            let span = Span::from(error.span().unwrap_or(0..written.len()));
-            let problem = bare_value(written, error.message(), span);
-            Err(problem.unwrap_or_else(|| Problem::new(span, error.message())))
-        }
+    let (value, problems) = parse_value(written);
+    match problems.into_iter().next() {
+        None => Ok(value),
+        Some(problem) if written.starts_with(['"', '\'', '[', '{']) => Err(problem),
+        Some(_) => Ok(toml::Spanned::new(0..written.len(), DeValue::String(written.into()))),
     }
 }
 

@@ -23,7 +23,8 @@ impl Problem {
         }
     }
 
-    pub(super) fn new(at: impl Into<Span>, message: impl Into<String>) -> Problem {
+    /// A complaint about this place.
+    pub fn new(at: impl Into<Span>, message: impl Into<String>) -> Problem {
         Problem { at: Some(at.into()), ..Problem::nowhere(message) }
     }
 

@@ -92,14 +92,17 @@ impl Report {
         for (source, marks) in self.marks(problem) {
             group = group.element(snippet(source, &marks));
         }
-        if problem.at.is_none() && !problem.message.contains(&self.file) {
+        if problem.at.is_some() {
+            let helps = problem.help.iter().map(|help| Level::HELP.message(tame_lines(help)));
+            return renderer.render(&[group.elements(helps)]);
+        }
+        if !problem.message.contains(&self.file) {
             group = group.element(Origin::path(&self.file));
         }
-        for help in &problem.help {
-            let lines: Vec<String> = help.lines().map(tame).collect();
-            group = group.element(Level::HELP.message(lines.join("\n")));
-        }
-        renderer.render(&[group])
+        // Each drawn by itself: without a place, a line between them would lead from nowhere to nowhere.
+        let helps = problem.help.iter().map(|help| Level::HELP.secondary_title(tame_lines(help)));
+        let groups = std::iter::once(group).chain(helps.map(Group::with_title));
+        groups.map(|group| renderer.render(&[group])).collect::<Vec<_>>().join("\n")
     }
 
     /// The places of a problem, by text, the main one first.
@@ -117,6 +120,11 @@ impl Report {
         }
         found
     }
+}
+
+/// Help is drawn as it is, and may quote what somebody else has written.
+fn tame_lines(help: &str) -> String {
+    help.lines().map(tame).collect::<Vec<_>>().join("\n")
 }
 
 struct Mark<'a> {

@@ -12,8 +12,23 @@ const MOST: usize = 20;
 /// The tree, as far as there is one, and everything that is wrong with the text.
 pub(super) fn parse(text: &str) -> (DeTable<'_>, Vec<Problem>) {
     let (root, errors) = DeTable::parse_recoverable(text);
-    let root = root.into_inner();
-    let open = unclosed(text, &root, &errors);
+    let root = toml::Spanned::new(root.span(), DeValue::Table(root.into_inner()));
+    let problems = explain_all(text, &root, &errors);
+    match root.into_inner() {
+        DeValue::Table(table) => (table, problems),
+        _ => (DeTable::new(), problems),
+    }
+}
+
+/// The same for one value.
+pub(super) fn parse_value(text: &str) -> (Node<'_>, Vec<Problem>) {
+    let (value, errors) = DeValue::parse_recoverable(text);
+    let problems = explain_all(text, &value, &errors);
+    (value, problems)
+}
+
+fn explain_all(text: &str, root: &Node<'_>, errors: &[Error]) -> Vec<Problem> {
+    let open = unclosed(text, root, errors);
     let mut found: Vec<(Span, &str)> =
         errors.iter().map(|error| (error.span().unwrap_or(0..0).into(), error.message())).collect();
     found.sort_by_key(|(span, _)| (span.start, span.end));
@@ -22,14 +37,12 @@ pub(super) fn parse(text: &str) -> (DeTable<'_>, Vec<Problem>) {
     // What follows the first mistake of a line is mostly its echo.
     found.dedup_by(|next, first| !text.get(first.0.start..next.0.start).unwrap_or_default().contains('\n'));
     found.truncate(MOST);
-    let mut problems: Vec<Problem> =
-        found.into_iter().map(|(span, message)| explain(text, &root, message, span)).collect();
-    problems.extend(open.map(|open| not_closed(text, open)));
-    (root, problems)
+    let explained = found.into_iter().map(|(span, message)| explain(text, root, message, span));
+    explained.chain(open.map(|open| not_closed(text, open))).collect()
 }
 
 /// The first bracket or brace that is never closed.
-fn unclosed(text: &str, root: &DeTable<'_>, errors: &[Error]) -> Option<Span> {
+fn unclosed(text: &str, root: &Node<'_>, errors: &[Error]) -> Option<Span> {
     let is_unclosed = |error: &&Error| {
         ["unclosed array, ", "unclosed inline"].iter().any(|m| error.message().starts_with(m))
     };
@@ -59,7 +72,7 @@ fn not_closed(text: &str, open: Span) -> Problem {
     problem
 }
 
-fn explain(text: &str, root: &DeTable<'_>, message: &str, span: Span) -> Problem {
+fn explain(text: &str, root: &Node<'_>, message: &str, span: Span) -> Problem {
     if message == "duplicate key" {
         return duplicate(text, root, span);
     }
@@ -93,7 +106,7 @@ fn explain(text: &str, root: &DeTable<'_>, message: &str, span: Span) -> Problem
 }
 
 /// Text that was written without quotes where a value should be.
-pub(super) fn bare_value(text: &str, message: &str, span: Span) -> Option<Problem> {
+fn bare_value(text: &str, message: &str, span: Span) -> Option<Problem> {
     let unquoted = message.starts_with("string values must be quoted");
     let odd = ["integer", "float", "number", "date", "time", "boolean"]
         .iter()
@@ -132,7 +145,7 @@ fn token_at(text: &str, span: Span) -> Span {
 }
 
 /// Points to where the string begins: where it should have ended, nobody knows.
-fn string_not_closed(text: &str, root: &DeTable<'_>, span: Span) -> Problem {
+fn string_not_closed(text: &str, root: &Node<'_>, span: Span) -> Problem {
     let mut opening = None;
     each_value(root, &mut |value| {
         if value.get_ref().is_str() && value.span().end == span.start {
@@ -147,7 +160,7 @@ fn string_not_closed(text: &str, root: &DeTable<'_>, span: Span) -> Problem {
     problem
 }
 
-fn duplicate(text: &str, root: &DeTable<'_>, span: Span) -> Problem {
+fn duplicate(text: &str, root: &Node<'_>, span: Span) -> Problem {
     let name = text.get(span.start..span.end).unwrap_or_default();
     let mut problem = Problem::new(span, format!("`{name}` stands here twice"));
     problem.help("remove one of the two, or join them");
@@ -181,21 +194,18 @@ fn earlier_header(text: &str, span: Span) -> Option<Span> {
     None
 }
 
-fn each_value(table: &DeTable<'_>, visit: &mut impl FnMut(&Node<'_>)) {
-    fn walk(value: &Node<'_>, visit: &mut impl FnMut(&Node<'_>)) {
-        visit(value);
-        match value.get_ref() {
-            DeValue::Table(table) => each_value(table, visit),
-            DeValue::Array(array) => array.iter().for_each(|value| walk(value, visit)),
-            _ => {}
-        }
+/// The parser bounds the depth of values.
+fn each_value(value: &Node<'_>, visit: &mut impl FnMut(&Node<'_>)) {
+    visit(value);
+    match value.get_ref() {
+        DeValue::Table(table) => table.iter().for_each(|(_, value)| each_value(value, visit)),
+        DeValue::Array(array) => array.iter().for_each(|value| each_value(value, visit)),
+        _ => {}
     }
-    table.iter().for_each(|(_, value)| walk(value, visit));
 }
 
-fn each_key(table: &DeTable<'_>, visit: &mut impl FnMut(&str, Span)) {
-    table.iter().for_each(|(key, _)| visit(key.get_ref(), key.span().into()));
-    each_value(table, &mut |value| {
+fn each_key(root: &Node<'_>, visit: &mut impl FnMut(&str, Span)) {
+    each_value(root, &mut |value| {
         if let DeValue::Table(table) = value.get_ref() {
             table.iter().for_each(|(key, _)| visit(key.get_ref(), key.span().into()));
         }

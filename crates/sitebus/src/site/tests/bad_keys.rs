@@ -27,7 +27,7 @@ port = 8080
 2 | port = 8080
   | ^^^^
   |
-  = help: its keys are `listen`, `header_timeout`, `idle_timeout`, `drain_timeout`, `max_connections`, `max_header_size` and `threads`"#,
+  = help: its keys are `listen`, `header_timeout`, `idle_timeout`, `drain_timeout`, `max_connections`, `max_header_size`, `max_body_size` and `threads`"#,
     },
     Case {
         name: "an unknown section names the one that was meant",
@@ -188,7 +188,7 @@ error: `drain` is no key of `[http]`
 10 | drain = "10s"
    | ^^^^^
    |
-   = help: its keys are `listen`, `header_timeout`, `idle_timeout`, `drain_timeout`, `max_connections`, `max_header_size` and `threads`
+   = help: did you mean `drain_timeout`?
 
 error: `http.threads` must be a whole number from 0 to 65535
   --> site.toml:11:11
