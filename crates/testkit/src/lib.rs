@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod block_on;
 mod child;
 mod clock;
+mod gate;
 mod leaks;
 mod load;
 mod recorder;
 mod transcript;
 
+pub use crate::block_on::{NotReady, block_on};
 pub use crate::child::{Child, StillRunning};
 pub use crate::clock::FakeClock;
+pub use crate::gate::Gate;
 pub use crate::leaks::{Leaked, Leaks};
 pub use crate::load::{Load, LoadReport, Running};
 pub use crate::recorder::Recorder;
