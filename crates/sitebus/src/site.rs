@@ -26,7 +26,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
-//! # std::fs::write(folder.path().join("site.toml"), "[mail]\nfrom = 'a@b'\n[[route]]\npath = '/'\nredirect = '/a'")?;
+//! # std::fs::write(folder.path().join("site.toml"), "[mail]\nfrom = 'a@b'\n[[route]]\npath = '/a'\nredirect = '/b'")?;
 //! # let path = folder.path().join("site.toml");
 //! let mut known = Known::new();
 //! known.section::<Mail>("mail")?;

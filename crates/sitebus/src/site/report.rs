@@ -16,8 +16,9 @@ use super::source::{Source, Sources};
 /// Everything that is wrong with a site file: an error with at least one [`Problem`].
 ///
 /// [`Display`](fmt::Display) is plain text, with file, line and caret for each problem. [`Report::print`] adds colours
-/// if there is a terminal to show them. [`Report::to_json`] is for editors and other programs.
-#[derive(Clone, Debug)]
+/// if there is a terminal to show them. [`Report::to_json`] is for editors and other programs. [`Debug`](fmt::Debug) is
+/// the plain text too, since that is what a `main` shows that returns it.
+#[derive(Clone)]
 pub struct Report {
     file: String,
     sources: Sources,
@@ -155,6 +156,12 @@ fn snippet<'a>(source: &'a Source, marks: &[Mark<'a>]) -> Snippet<'a, annotate_s
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
