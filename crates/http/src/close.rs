@@ -16,8 +16,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 /// What a peer is told that did not finish its request (RFC 9110, 15.5.9).
 const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// While the server stops, nobody lingers for longer.
-const IN_A_STOP: Duration = Duration::from_millis(250);
+/// After so much time an answer has arrived, or never will. While the server stops, nobody lingers for longer.
+const SETTLED: Duration = Duration::from_millis(200);
 
 pub(crate) async fn close(mut io: Io, unread: &[u8], ended: Ended, limits: &Limits) {
     io.slot().closes();
@@ -33,11 +33,15 @@ pub(crate) async fn close(mut io: Io, unread: &[u8], ended: Ended, limits: &Limi
     if io.stream().end_writing().is_err() || !needs_lingering(&io, unread, limits) {
         return;
     }
-    let until = Instant::now() + limits.linger;
+    let began = io.slot().idle_since().unwrap_or_else(Instant::now);
+    let (settled, until) = (began + SETTLED, Instant::now() + limits.linger);
     loop {
-        let step = Instant::now() + IN_A_STOP;
-        let ended = tokio::time::timeout_at(step.min(until).into(), discard(&mut io)).await.is_ok();
-        if ended || io.slot().is_told(FINISH) || Instant::now() >= until {
+        let now = Instant::now();
+        if now >= until || io.slot().is_told(FINISH) && now >= settled {
+            return;
+        }
+        let step = if now < settled { settled.min(until) } else { until.min(now + SETTLED) };
+        if tokio::time::timeout_at(step.into(), discard(&mut io)).await.is_ok() {
             return;
         }
     }
@@ -57,7 +61,7 @@ fn needs_lingering(io: &Io, unread: &[u8], limits: &Limits) -> bool {
     if slot.is_told(YIELD) {
         return false; // its place is needed
     }
-    let long_idle = slot.idle_since().is_some_and(|since| since.elapsed() >= limits.linger);
+    let long_idle = slot.idle_since().is_some_and(|since| since.elapsed() >= SETTLED.min(limits.linger));
     let nothing_pending = slot.phase() == Phase::Idle && unread.is_empty();
     !(nothing_pending && (slot.peer_is_done() || long_idle))
 }

@@ -58,7 +58,7 @@ impl Life {
         let site = Site { log: self.plugin.clone(), access: self.access.clone(), stopping };
         let house = Arc::new(House::new(Arc::new(site), Config::new(&settings)));
         let mut running = Running { engine, doors: Vec::new(), house };
-        let deadline = start.deadline().min(Instant::now() + BEGIN);
+        let deadline = before(start.deadline()).min(Instant::now() + BEGIN);
         for listener in listeners {
             if let Err(error) = self.open(&mut running, listener).wait_running(deadline) {
                 close(&running.doors, Instant::now() + GRACE);
@@ -187,7 +187,7 @@ fn close(doors: &[Arc<Door>], deadline: Instant) {
     }
 }
 
-/// Whoever is cut at the deadline is given up by the bus before it can say what it cut.
+/// Whoever returns at the deadline is given up by the bus, and cannot say any more what was wrong.
 fn before(deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline - (left / 4).min(Duration::from_secs(1))

@@ -162,6 +162,7 @@ impl Slot {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.heard.store(false, Ordering::Relaxed);
+        self.idle_since.store(NOT_IDLE, Ordering::Relaxed);
         self.body_wanted.store(false, Ordering::Relaxed);
         if asks_to_close {
             self.close_asked.store(true, Ordering::Relaxed);
