@@ -29,7 +29,6 @@ pub enum BindError {
         /// What would help.
         cure: &'static str,
         /// What the system said.
-        #[source]
         cause: io::Error,
     },
     /// No network interface of this machine has the address.
@@ -71,7 +70,6 @@ pub enum BindError {
         /// For what.
         address: Address,
         /// What the system said.
-        #[source]
         cause: io::Error,
     },
 }
