@@ -17,7 +17,10 @@ fn read(path: &Path) -> String {
 /// The crates of the house, by folder.
 fn crates() -> BTreeSet<String> {
     let entries = fs::read_dir(root().join("crates")).unwrap().map(Result::unwrap);
-    entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap()).collect()
+    entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect()
 }
 
 /// Every Rust file of ours, as (path from the root, text).
@@ -44,8 +47,11 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// The dependencies of a crate that are ours; development ones do not count, Cargo lets them go in a circle.
 fn imports(name: &str) -> BTreeSet<String> {
-    let manifest: toml::Table = toml::from_str(&read(&root().join("crates").join(name).join("Cargo.toml"))).unwrap();
-    let Some(dependencies) = manifest.get("dependencies").and_then(toml::Value::as_table) else { return BTreeSet::new() };
+    let manifest: toml::Table =
+        toml::from_str(&read(&root().join("crates").join(name).join("Cargo.toml"))).unwrap();
+    let Some(dependencies) = manifest.get("dependencies").and_then(toml::Value::as_table) else {
+        return BTreeSet::new();
+    };
     dependencies.keys().filter_map(|key| key.strip_prefix("sitebus-")).map(str::to_owned).collect()
 }
 
@@ -68,7 +74,10 @@ fn imports_go_in_one_direction() {
         });
         let allowed: BTreeSet<String> = allowed.iter().map(|&name| name.to_owned()).collect();
         let wrong: Vec<_> = imports(&name).difference(&allowed).cloned().collect();
-        assert!(wrong.is_empty(), "crates/{name} imports {wrong:?}, which lies outside the one direction: use a topic");
+        assert!(
+            wrong.is_empty(),
+            "crates/{name} imports {wrong:?}, which lies outside the one direction: use a topic"
+        );
     }
 }
 
@@ -79,9 +88,14 @@ fn the_map_names_every_folder_and_every_folder_is_on_the_map() {
         .lines()
         .filter_map(|line| line.strip_prefix("| `crates/"))
         .filter_map(|line| line.split('`').next())
+        .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect();
-    assert_eq!(named, crates(), "the table of crates in ARCHITECTURE.md and the folders below crates/ differ");
+    assert_eq!(
+        named,
+        crates(),
+        "the table of crates in ARCHITECTURE.md and the folders below crates/ differ"
+    );
     for folder in ["crates/", "examples/", "tests/", "benches/", "docs/"] {
         assert!(map.contains(&format!("`{folder}`")), "ARCHITECTURE.md does not say what {folder} is for");
     }
@@ -112,7 +126,10 @@ fn no_file_tells_two_stories() {
     for (path, text) in sources() {
         let lines = text.lines().count();
         let limit = if path.contains("/tests/") || path.contains("model") { 800 } else { 400 };
-        assert!(lines <= limit, "{path} has {lines} lines, more than {limit}: it tells two stories; make two files");
+        assert!(
+            lines <= limit,
+            "{path} has {lines} lines, more than {limit}: it tells two stories; make two files"
+        );
     }
 }
 
@@ -123,7 +140,9 @@ fn only_os_says_unsafe() {
             continue;
         }
         let block = ["unsafe {", "unsafe fn", "unsafe impl"].into_iter().find(|block| {
-            text.lines().any(|line| line.contains(block) && !line.trim_start().starts_with("//") && !line.contains('"'))
+            text.lines().any(|line| {
+                line.contains(block) && !line.trim_start().starts_with("//") && !line.contains('"')
+            })
         });
         assert!(block.is_none(), "{path} says `{}`: that belongs in crates/os", block.unwrap_or_default());
     }
@@ -154,7 +173,11 @@ fn nothing_is_left_for_later_and_nobody_sleeps_for_luck() {
 fn names_are_exported_one_by_one() {
     for (path, text) in sources() {
         let glob = text.lines().find(|line| line.trim_start().starts_with("pub use") && line.contains("::*"));
-        assert!(glob.is_none(), "{path}: {}: export by name, so that a reader finds where it lives", glob.unwrap_or_default());
+        assert!(
+            glob.is_none(),
+            "{path}: {}: export by name, so that a reader finds where it lives",
+            glob.unwrap_or_default()
+        );
     }
 }
 
@@ -168,10 +191,13 @@ fn the_changelog_knows_the_version() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let mut documents: Vec<PathBuf> =
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name)).into();
+    let mut documents: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+        .map(|name| root().join(name))
+        .into();
     documents.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
-    for document in documents.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+    for document in
+        documents.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+    {
         for link in read(document).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap_or_default();
             if file.is_empty() || file.contains("://") {

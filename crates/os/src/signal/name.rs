@@ -191,7 +191,7 @@ impl UnknownSignal {
 fn nearest(name: &str) -> Option<&'static str> {
     let known = NAMES.iter().map(|(known, _)| (strsim::damerau_levenshtein(known, name), *known));
     let (distance, known) = known.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 2 && distance < name.len().max(known.len())).then_some(known)
+    (distance <= 2 && 2 * distance <= name.len()).then_some(known)
 }
 
 /// The first and the last number of the real-time signals; the C library keeps some for itself.

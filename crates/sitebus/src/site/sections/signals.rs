@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use sitebus_signals::{Settings, SettingsError};
+use sitebus_signals::{Settings, SettingsError, Signal};
 
-use crate::site::{Check, Section, Spanned};
+use crate::site::{Check, Section, Span, Spanned};
 
 /// `[signals]`: names of signals, and what each asks for: `HUP = "restart"`. Those that are not named keep their meaning.
 ///
@@ -26,18 +26,31 @@ impl SignalsSection {
 
 impl Section for SignalsSection {
     fn check(&self, check: &mut Check<'_>) {
+        let mut mapped: Vec<(Signal, Span)> = Vec::new();
         for (signal, action) in &self.0 {
-            let Err(error) = Settings::default().map(signal, action) else { continue };
-            let at = if matches!(error, SettingsError::Action { .. }) { action } else { signal };
-            let said = match error {
-                SettingsError::Action { cause, .. } => cause.to_string(),
-                other => other.to_string(),
-            };
-            // What is wrong, and after the last colon the cure.
-            match said.rsplit_once(": ") {
-                Some((wrong, cure)) => check.problem(at, wrong).help(cure),
-                None => check.problem(at, said),
-            };
+            if let Err(error) = Settings::default().map(signal, action) {
+                refuse(check, signal, action, &error);
+            } else if let Ok(number) = signal.parse::<Signal>() {
+                if let Some((_, first)) = mapped.iter().find(|(known, _)| *known == number) {
+                    check
+                        .problem(signal, format!("{number} is mapped twice"))
+                        .note(*first, "first here")
+                        .help("remove one of the two: they are names of one signal");
+                }
+                mapped.push((number, signal.span()));
+            }
         }
     }
+}
+
+fn refuse(check: &mut Check<'_>, signal: &Spanned<String>, action: &Spanned<String>, error: &SettingsError) {
+    let (at, said) = match error {
+        SettingsError::Action { cause, .. } => (action, cause.to_string()),
+        other => (signal, other.to_string()),
+    };
+    // What is wrong, and after the last colon the cure.
+    match said.rsplit_once(": ") {
+        Some((wrong, cure)) => check.problem(at, wrong).help(cure),
+        None => check.problem(at, said),
+    };
 }
