@@ -66,27 +66,27 @@ fn slice(options: &Options) -> Duration {
 
 fn run(kind: Kind, count: usize, rounds: usize, options: &Options) -> Result<Results<1>> {
     let (first, second) = (Bus::new("bench"), Bus::new("bench"));
-    let mut contestants = bare(kind, count, slice(options));
+    let mut contestants = bare(kind, count, slice(options))?;
     for (name, bus) in [(BUS, &first), (BUS_AGAIN, &second)] {
         let mut channel = bus.on(ORDER)?;
         listeners(kind, count, &mut channel);
         ensure!(channel.publish(&1).is_ok(), "a listener of the bench failed");
         contestants
-            .push(timed(name, slice(options), move |turns| PUBLISHES.map(|copy| copy(&channel, turns))));
+            .push(timed(name, slice(options), move |turns| PUBLISHES.map(|copy| copy(&channel, turns)))?);
     }
     compete(contestants, rounds)
 }
 
 /// The contestants that promise nothing: no isolation of panics, no report of failures, no order.
-fn bare(kind: Kind, count: usize, slice: Duration) -> Vec<Contestant<'static, 1>> {
+fn bare(kind: Kind, count: usize, slice: Duration) -> Result<Vec<Contestant<'static, 1>>> {
     let (mut plain, mut shared) = (Vec::<Hear>::new(), Vec::<Hear>::new());
     listeners(kind, count, &mut plain);
     listeners(kind, count, &mut shared);
     let shared = ArcSwap::from_pointee(shared);
-    vec![
-        timed(LOOP, slice, move |turns| LOOPS.map(|copy| copy(&plain, turns))),
-        timed(SNAPSHOT, slice, move |turns| SNAPSHOT_LOOPS.map(|copy| copy(&shared, turns))),
-    ]
+    Ok(vec![
+        timed(LOOP, slice, move |turns| LOOPS.map(|copy| copy(&plain, turns)))?,
+        timed(SNAPSHOT, slice, move |turns| SNAPSHOT_LOOPS.map(|copy| copy(&shared, turns)))?,
+    ])
 }
 
 /// Where a loop happens to lie in the program makes it up to a third faster or slower, so each loop is there several times,
@@ -117,11 +117,12 @@ fn timed<'a>(
     name: &str,
     slice: Duration,
     mut run: impl FnMut(u64) -> [(); COPIES] + 'a,
-) -> Contestant<'a, 1> {
+) -> Result<Contestant<'a, 1>> {
     let mut timed = Timed::new(slice, move |turns| {
         run(turns);
-    });
-    Contestant::new(name, move || Ok([timed.nanoseconds() / COPIES as f64]))
+        Ok(())
+    })?;
+    Ok(Contestant::new(name, move || Ok([timed.nanoseconds()? / COPIES as f64])))
 }
 
 #[inline(never)]
@@ -173,7 +174,7 @@ fn beside(peers: &Peers, report: &mut Report, options: &Options) -> Result<()> {
         let mut channel = bus.on(ORDER)?;
         listeners(Kind::Distinct, count, &mut channel);
         let publishes = move |turns| PUBLISHES.map(|copy| copy(&channel, turns));
-        let mut contestants = vec![timed(BUS, slice(options), publishes)];
+        let mut contestants = vec![timed(BUS, slice(options), publishes)?];
         let keys = std::iter::once("loop").chain(present.iter().map(|(key, _)| *key));
         for (key, name) in keys.zip(&names[1..]) {
             let request = format!("publish {key} {count}");

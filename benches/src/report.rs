@@ -15,7 +15,7 @@ use crate::summary::Summary;
 pub struct Report {
     /// The command.
     pub bench: &'static str,
-    /// How many rounds the figures are the median of.
+    /// How many rounds the figures are the median of; 0 if they are the same each time.
     pub rounds: usize,
     /// True if the figures mean nothing.
     pub quick: bool,
@@ -163,7 +163,7 @@ impl Report {
     }
 
     fn plain(&self) -> String {
-        let mut text = format!("{}: medians of {} rounds (least..greatest)\n", self.bench, self.rounds);
+        let mut text = format!("{}: {}\n", self.bench, self.method());
         for (name, value) in self.circumstances() {
             let _ = writeln!(text, "  {name}: {value}");
         }
@@ -187,7 +187,7 @@ impl Report {
 
     fn markdown(&self) -> String {
         let mut text = format!("### `{}`\n\n", self.bench);
-        let _ = writeln!(text, "Medians of {} rounds (least..greatest).\n", self.rounds);
+        let _ = writeln!(text, "{}\n", self.method());
         for (name, value) in self.circumstances() {
             let _ = writeln!(text, "* {name}: {value}");
         }
@@ -205,6 +205,13 @@ impl Report {
             let _ = writeln!(text, "* {line}");
         }
         text
+    }
+
+    fn method(&self) -> String {
+        match self.rounds {
+            0 => "counted, not timed".to_owned(),
+            rounds => format!("medians of {rounds} rounds (least..greatest)"),
+        }
     }
 
     fn circumstances(&self) -> Vec<(String, String)> {

@@ -86,27 +86,33 @@ pub struct Timed<F> {
     turns: u64,
 }
 
-impl<F: FnMut(u64)> Timed<F> {
+impl<F: FnMut(u64) -> Result<()>> Timed<F> {
     /// Finds the number of turns.
-    pub fn new(slice: Duration, mut run: F) -> Timed<F> {
+    ///
+    /// # Errors
+    /// Those of the code.
+    pub fn new(slice: Duration, mut run: F) -> Result<Timed<F>> {
         let mut turns = 1;
         loop {
             let begun = Instant::now();
-            run(turns);
+            run(turns)?;
             if begun.elapsed() * 2 >= slice {
-                return Timed { run, turns };
+                return Ok(Timed { run, turns });
             }
             turns *= 2;
         }
     }
 
     /// Nanoseconds per turn.
-    pub fn nanoseconds(&mut self) -> f64 {
+    ///
+    /// # Errors
+    /// Those of the code.
+    pub fn nanoseconds(&mut self) -> Result<f64> {
         let begun = Instant::now();
-        (self.run)(self.turns);
+        (self.run)(self.turns)?;
         #[expect(clippy::cast_precision_loss, reason = "turns are far below 2^52")]
         let turns = self.turns as f64;
-        begun.elapsed().as_secs_f64() * 1e9 / turns
+        Ok(begun.elapsed().as_secs_f64() * 1e9 / turns)
     }
 }
 
