@@ -44,6 +44,8 @@ pub(crate) struct Core {
     /// How that ended.
     pub(crate) concluded: Latch<Exit>,
     pub(crate) restarter: Mutex<Option<Restarter>>,
+    /// The owner is gone.
+    forgetful: AtomicBool,
     /// The log listener that the lane is at.
     pub(crate) log_at: Mutex<Option<Arc<str>>>,
     /// A log listener has hung once on the lane: from then on the bus's own lines go to `tracing` only.
@@ -149,6 +151,7 @@ impl Core {
                 concluding: AtomicBool::new(false),
                 concluded: Latch::new(),
                 restarter: Mutex::new(None),
+                forgetful: AtomicBool::new(false),
                 log_at: Mutex::new(None),
                 log_hung: AtomicBool::new(false),
                 log_report: Mutex::new(None),
@@ -208,11 +211,22 @@ impl Core {
         ticket
     }
 
-    /// Forgets everything that may hold a handle to this bus, and so keep it alive.
+    /// Forgets everything that may hold a handle to this bus, and so keep it alive, now and for later.
     pub(crate) fn forget_all(&self) {
+        self.forgetful.store(true, Ordering::SeqCst);
         self.registry.close();
-        let restarter = self.restarter.lock().take();
-        quietly(|| drop(restarter));
+        self.forget_late();
+        let last_graceful = self.lock().last_graceful.take();
+        quietly(|| drop(last_graceful));
+    }
+
+    /// Whoever brings a restarter or a thread after the end of the bus calls this when it is there.
+    pub(crate) fn forget_late(&self) {
+        if self.forgetful.load(Ordering::SeqCst) {
+            let restarter = self.restarter.lock().take();
+            quietly(|| drop(restarter));
+            self.threads.forget();
+        }
     }
 
     pub(crate) fn hurry(&self) {

@@ -140,7 +140,7 @@ impl Handle {
         self.core.ask(Ask::Graceful { plain: settings.is_empty() }, settings)
     }
 
-    /// How the last reload went, if there was one.
+    /// How the last reload went, if there was one and the owner of the bus is not gone.
     #[must_use]
     pub fn last_graceful(&self) -> Option<Result<(), Error>> {
         self.core.lock().last_graceful.clone()
@@ -192,6 +192,7 @@ impl Handle {
     /// if that failed. Without one, [`Bus::block`](crate::Bus::block) returns the restart, and its caller performs it.
     pub fn restart_by(&self, restarter: impl FnOnce(&Exit) -> anyhow::Error + Send + 'static) {
         let replaced = self.core.restarter.lock().replace(Box::new(restarter));
+        self.core.forget_late();
         drop(replaced);
     }
 

@@ -57,6 +57,11 @@ impl Threads {
         self.0.lock().joining.push(std::thread::current().id());
     }
 
+    pub(crate) fn forget(&self) {
+        let adopted = std::mem::take(&mut self.0.lock().adopted);
+        quietly(|| drop(adopted));
+    }
+
     /// All but the calling thread itself.
     fn take(&self) -> Vec<Adopted> {
         let current = std::thread::current().id();
@@ -75,6 +80,7 @@ impl Core {
         let ended = known.adopted.extract_if(.., |adopted| adopted.thread.is_finished()).collect::<Vec<_>>();
         known.adopted.push(Adopted { name, thread: Box::new(thread) });
         drop(known);
+        self.forget_late();
         for Adopted { name, thread } in ended {
             self.note_end(&name, thread.join());
         }
