@@ -5,6 +5,8 @@
 //! [`Effect`]. So the same code runs in the shipped bus, in the exhaustive model and under the model checker.
 
 mod job;
+#[cfg(test)]
+mod model;
 mod request;
 
 use std::collections::VecDeque;
@@ -134,12 +136,6 @@ impl<F: Report> Machine<F> {
         self.call.as_ref().map(|call| call.deadline)
     }
 
-    /// Whether a step would bring something to do.
-    pub(crate) fn has_work(&self) -> bool {
-        let leaving = self.exit.is_some() && !self.exited;
-        leaving || self.job.is_some() || !self.errands.is_empty() || !self.queue.is_empty()
-    }
-
     /// The lane is free: what is next? `plan` lists the listeners of a phase, in the order in which they are to run.
     pub(crate) fn step(&mut self, now: Tick, mut plan: impl FnMut(Phase) -> Vec<Entry>) -> Step<F> {
         debug_assert!(self.call.is_none(), "the lane does one thing at a time");
@@ -147,7 +143,7 @@ impl<F: Report> Machine<F> {
             match self.errands.pop_front() {
                 Some(Errand::Say(say)) => {
                     return self.call(now.saturating_add(self.limits.log), now, Work::Say(say));
-                },
+                }
                 Some(Errand::Answer(tickets, answer)) => {
                     self.answer(tickets, &answer);
                     continue;

@@ -222,11 +222,12 @@ impl<F: Report> Machine<F> {
         asked.exit = asked.exit.clone().after_failures(!failures.is_empty());
         let exit = asked.exit.clone();
         let verb = if exit.is_restart() { Verb::Restart } else { Verb::Exit };
+        // First of all, so that whoever is answered finds the bus exited.
+        self.errands.push_back(Errand::Exited(exit));
         for (tickets, answer) in afterwards {
             self.errands.push_back(Errand::Answer(tickets, answer));
         }
         self.errands.push_back(Errand::Answer(tickets, done_or_failed(verb, failures)));
-        self.errands.push_back(Errand::Exited(exit));
     }
 
     fn finish_prepare(&mut self, mut job: Job<F>, now: Tick) {

@@ -131,11 +131,10 @@ impl<F: Report> Machine<F> {
 
     fn ask_queued(&mut self, ask: Queued, ticket: TicketId) {
         if let Some(asked) = &self.exit {
-            let answer = if ask == Queued::Stop && self.exited {
-                Answer::Done
-            } else {
-                Answer::Refused(ask.verb(), asked.exit.clone())
-            };
+            if ask == Queued::Stop && self.exited {
+                return self.done_at_the_end(ticket);
+            }
+            let answer = Answer::Refused(ask.verb(), asked.exit.clone());
             return self.answer(vec![ticket], &answer);
         }
         if let Some(tickets) = self.joinable(ask) {
@@ -167,7 +166,7 @@ impl<F: Report> Machine<F> {
             return self.answer(vec![ticket], &answer);
         }
         if exited {
-            return self.answer(vec![ticket], &Answer::Done);
+            return self.done_at_the_end(ticket);
         }
         asked.tickets.push(ticket);
         let again = exit.is_restart() || inside;
@@ -178,6 +177,15 @@ impl<F: Report> Machine<F> {
         if !again && !asked.hurried {
             self.hurry();
         }
+    }
+
+    /// Every listener is through, so this is done too; but the last line of the log may still have to be written, and
+    /// whoever is told that it is done must find the bus exited.
+    fn done_at_the_end(&mut self, ticket: TicketId) {
+        if self.errands.is_empty() {
+            return self.answer(vec![ticket], &Answer::Done);
+        }
+        self.errands.push_back(Errand::Answer(vec![ticket], Answer::Done));
     }
 
     /// From here on the bus is on its way out.
