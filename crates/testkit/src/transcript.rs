@@ -48,7 +48,6 @@ impl Transcript {
     }
 
     /// What has come so far, which is then forgotten.
-    #[must_use]
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.page.lock().lines)
     }
