@@ -1,0 +1,156 @@
+//! Deadlines: a clock that the scenario moves, and listeners that overrun.
+
+use std::sync::Arc;
+use std::sync::Mutex as Plain;
+use std::time::{Duration, Instant};
+
+use shuttle::sync::{Condvar, Mutex};
+use sitebus_bus::{Bus, Clock, LOG, Limits, Priority, Reason, State};
+
+use crate::checker::{hold, in_every_schedule};
+use crate::site::{answered, aside};
+
+/// A clock that moves only by hand. The lock of the standard library is held for no longer than a copy.
+#[derive(Default)]
+struct Hand {
+    passed: Plain<Duration>,
+    watched_by: Plain<Vec<Arc<dyn Fn() + Send + Sync>>>,
+}
+
+struct ByHand(Instant, Hand);
+
+impl ByHand {
+    fn new() -> Arc<ByHand> {
+        Arc::new(ByHand(Instant::now(), Hand::default()))
+    }
+
+    fn advance(&self, by: Duration) {
+        *self.1.passed.lock().unwrap() += by;
+        let watched_by = self.1.watched_by.lock().unwrap().clone();
+        watched_by.iter().for_each(|moved| moved());
+    }
+}
+
+impl Clock for ByHand {
+    fn now(&self) -> Instant {
+        self.0 + *self.1.passed.lock().unwrap()
+    }
+
+    fn moves_by_hand(&self, moved: Arc<dyn Fn() + Send + Sync>) -> bool {
+        self.1.watched_by.lock().unwrap().push(moved);
+        true
+    }
+}
+
+/// Where a listener hangs until it is let go.
+#[derive(Default)]
+struct Gate {
+    at: Mutex<Place>,
+    moved: Condvar,
+}
+
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    #[default]
+    Before,
+    In,
+    Open,
+}
+
+impl Gate {
+    fn hang(&self) {
+        let mut at = self.at.lock().unwrap();
+        if *at == Place::Before {
+            *at = Place::In;
+            self.moved.notify_all();
+        }
+        while *at != Place::Open {
+            at = self.moved.wait(at).unwrap();
+        }
+    }
+
+    fn until_somebody_hangs(&self) {
+        let mut at = self.at.lock().unwrap();
+        while *at == Place::Before {
+            at = self.moved.wait(at).unwrap();
+        }
+    }
+
+    fn open(&self) {
+        *self.at.lock().unwrap() = Place::Open;
+        self.moved.notify_all();
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn bus(clock: &Arc<ByHand>) -> Bus {
+    let mut limits = Limits::all(SECOND, 10 * SECOND);
+    limits.log = SECOND;
+    Bus::builder("site").limits(limits).clock(Arc::clone(clock) as Arc<dyn Clock>).build()
+}
+
+#[test]
+fn a_start_listener_that_overruns_is_given_up_and_reports_late() {
+    in_every_schedule("a listener that overruns is given up, and its late report changes nothing", || {
+        let (clock, gate) = (ByHand::new(), Arc::new(Gate::default()));
+        let bus = bus(&clock);
+        let hangs = Arc::clone(&gate);
+        bus.plugin("slow").on_start(Priority::DEFAULT, move |_| hangs.hang());
+        let handle = bus.handle();
+        let start = aside(move || {
+            let outcome = handle.start();
+            let failures = outcome.as_ref().err().and_then(sitebus_bus::Error::failures);
+            let named = failures.is_some_and(|failures| {
+                failures.len() == 1
+                    && failures.first().listener() == "slow"
+                    && matches!(failures.first().reason(), Reason::Overran(SECOND))
+            });
+            hold(named, "a listener that overruns is given up and named");
+        });
+        gate.until_somebody_hangs();
+        clock.advance(SECOND);
+        let late = Arc::clone(&gate);
+        let lets_go = aside(move || late.open());
+        let exit = bus.block();
+        hold(exit.code() == 1 && bus.state() == State::Exiting, "a failed start exits");
+        [start, lets_go].map(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn a_stop_listener_that_overruns_does_not_keep_the_exit() {
+    in_every_schedule("STOPPED is reached even if a stop listener never returns", || {
+        let (clock, gate) = (ByHand::new(), Arc::new(Gate::default()));
+        let bus = bus(&clock);
+        let hangs = Arc::clone(&gate);
+        bus.plugin("drain").on_stop(Priority::DEFAULT, move |_| hangs.hang());
+        let (one, two) = (bus.handle(), bus.handle());
+        let exit = aside(move || answered(&one.exit(), &["failed"]));
+        let start = aside(move || answered(&two.start(), &["done", "refused", "interrupted"]));
+        gate.until_somebody_hangs();
+        clock.advance(SECOND);
+        let code = bus.block().code();
+        hold(code == 1, "success becomes failure after failures");
+        gate.open();
+        [exit, start].map(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn a_log_listener_that_hangs_is_given_up() {
+    in_every_schedule("logging can never keep the bus", || {
+        let (clock, gate) = (ByHand::new(), Arc::new(Gate::default()));
+        let bus = bus(&clock);
+        let hangs = Arc::clone(&gate);
+        bus.on(LOG).unwrap().subscribe("hangs", move |_| hangs.hang());
+        let handle = bus.handle();
+        let start = aside(move || answered(&handle.start(), &["done"]));
+        gate.until_somebody_hangs();
+        clock.advance(SECOND);
+        start.join().unwrap();
+        answered(&bus.exit(), &["done"]);
+        let _ = bus.block();
+        gate.open();
+    });
+}
