@@ -20,7 +20,8 @@ const DESCRIPTORS: usize = 500_000;
 pub struct Holder {
     /// Its number; the lowest one if several processes share the socket.
     pub pid: u32,
-    /// Its name, of which the kernel keeps 15 bytes.
+    /// Its name, of which the kernel keeps 15 bytes. It chose that itself, so control characters are escaped: a message
+    /// that quotes it stays one line.
     pub name: String,
 }
 
@@ -127,10 +128,28 @@ fn holder_of(inodes: &[u64]) -> Option<Holder> {
             left = left.checked_sub(1)?;
             let Ok(target) = fs::read_link(descriptor.path()) else { continue };
             if links.iter().any(|link| target.as_os_str() == link.as_str()) {
-                let name = fs::read_to_string(process.path().join("comm")).ok()?;
-                return Some(Holder { pid, name: name.trim_end().to_owned() });
+                let name = fs::read(process.path().join("comm")).ok()?;
+                return Some(Holder { pid, name: tame(&name) });
             }
         }
     }
     None
+}
+
+/// The kernel adds a newline to the name; all else is the process's own choice.
+fn tame(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(name));
+    name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tame;
+
+    #[test]
+    fn a_name_cannot_end_the_line_that_quotes_it() {
+        assert_eq!(tame(b"nginx: master\n"), "nginx: master");
+        assert_eq!(tame(b"a\nINFO x\x1b[2J\n"), "a\\nINFO x\\u{1b}[2J");
+        assert_eq!(tame(b"caf\xc3\xa9\xff\n"), "caf\u{e9}\u{fffd}");
+    }
 }
