@@ -10,6 +10,7 @@ mod restart;
 mod run;
 mod sections;
 mod state;
+mod stderr;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;

@@ -1,8 +1,10 @@
 //! What a person at a terminal sees: one line an event, who says it first.
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io;
+use std::sync::Mutex;
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -12,19 +14,34 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::stderr::Stderr;
+
 /// Sends the log to standard error, with colours only on a terminal. `RUST_LOG` chooses what is shown.
 ///
 /// Does nothing if the program has a subscriber of its own.
 pub(crate) fn install() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.trim().is_empty());
+    let filter = asked.map(EnvFilter::try_new).unwrap_or_else(|| Ok(EnvFilter::new(DEFAULT)));
+    let wrong = filter.as_ref().err().map(ToString::to_string);
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new(DEFAULT)))
+        .with_writer(Mutex::new(Stderr::default()))
+        .with_ansi(colours())
         .event_format(Line)
         .finish();
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok()
+        && let Some(wrong) = wrong
+    {
+        tracing::warn!(source = "log", "RUST_LOG is not understood ({wrong}) and counts as `{DEFAULT}`");
+    }
+}
+
+/// What is shown unless `RUST_LOG` says otherwise.
+const DEFAULT: &str = "info";
+
+/// As for everything else that is printed: `NO_COLOR`, `CLICOLOR_FORCE` and `TERM` are heeded.
+fn colours() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never
 }
 
 /// `2026-11-21T08:15:30.123456Z  INFO http: serving on http://127.0.0.1:8080`
@@ -48,7 +65,7 @@ where
         let mut said = Said::default();
         event.record(&mut said);
         let source = said.source.as_deref().unwrap_or(event.metadata().target());
-        writeln!(writer, "{source}: {}{}", said.message, said.rest)
+        writeln!(writer, "{source}: {}{}", Tame(&said.message), Tame(&said.rest))
     }
 }
 
@@ -60,6 +77,21 @@ fn style(level: Level) -> Style {
         Level::DEBUG | Level::TRACE => AnsiColor::Blue,
     };
     colour.on_default().bold()
+}
+
+/// Text from anywhere, such that nothing in it passes for a line of its own or talks to the terminal.
+struct Tame<'a>(&'a str);
+
+impl fmt::Display for Tame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        self.0.chars().try_for_each(|c| match c {
+            '\n' => f.write_str("\n    "),
+            '\t' => f.write_char(c),
+            _ if c.is_control() => write!(f, "{}", c.escape_default()),
+            _ => f.write_char(c),
+        })
+    }
 }
 
 /// The fields of one event.
@@ -85,7 +117,22 @@ impl Visit for Said {
 
 /// Says on standard error why the program ends, after whatever the log has said.
 pub(crate) fn error(error: &dyn fmt::Display) {
-    use std::io::Write;
-    let style = style(Level::ERROR);
-    let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {error}"); // there is nowhere left to say so
+    use io::Write;
+    let style = if colours() { style(Level::ERROR) } else { Style::new() };
+    let line = format!("{style}error{style:#}: {}\n", Tame(&error.to_string()));
+    let _ = Stderr::default().write(line.as_bytes()); // there is nowhere left to say so
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tame;
+
+    #[test]
+    fn what_is_said_cannot_pass_for_a_line_of_its_own_or_talk_to_the_terminal() {
+        let evil = "gone\n2026-11-21 INFO all: is well\r\u{1b}[2J\u{9b}1mé\t.";
+        assert_eq!(
+            Tame(evil).to_string(),
+            "gone\n    2026-11-21 INFO all: is well\\r\\u{1b}[2J\\u{9b}1mé\t."
+        );
+    }
 }

@@ -25,26 +25,46 @@ pub(crate) fn init(folder: &Path) -> ExitCode {
 
 /// Writes all of it or nothing, and nothing over a file that is there.
 fn write(folder: &Path) -> anyhow::Result<()> {
-    let mut written = Vec::new();
+    let mut made = Made(Vec::new());
     for file in FIRST_SITE {
         let path = folder.join(file.path);
-        if let Err(error) = write_new(&path, file.text) {
-            written.iter().for_each(|path: &PathBuf| drop(fs::remove_file(path)));
-            if error.kind() == io::ErrorKind::AlreadyExists {
+        if let Err(error) = made.write_new(&path, file.text) {
+            if error.kind() == io::ErrorKind::AlreadyExists && path.symlink_metadata().is_ok() {
                 bail!("{} is there already, and is left as it is; choose another folder", path.display());
             }
             return Err(error).with_context(|| format!("writing {} failed", path.display()));
         }
-        written.push(path);
     }
+    made.0.clear();
     Ok(())
 }
 
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+/// The files and folders that were made, in that order. They are removed again unless this is emptied.
+struct Made(Vec<PathBuf>);
+
+impl Made {
+    fn write_new(&mut self, path: &Path, text: &str) -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+            let missing: Vec<&Path> = folder.ancestors().take_while(missing).collect();
+            for folder in missing.into_iter().rev() {
+                fs::create_dir(folder)?;
+                self.0.push(folder.to_owned());
+            }
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        self.0.push(path.to_owned());
+        file.write_all(text.as_bytes())
     }
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        for path in self.0.iter().rev() {
+            // What somebody else has put into a folder meanwhile keeps it.
+            let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+        }
+    }
 }
 
 fn tell(folder: &Path) -> io::Result<()> {

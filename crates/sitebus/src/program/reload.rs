@@ -1,14 +1,17 @@
 //! A reload reads the site file again. What is wrong with it is a veto, and the site goes on unchanged.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use anyhow::{bail, ensure};
 
 use super::assembly::{Site, Source};
 use super::sections::Offer;
 use crate::front::Swap;
-use crate::{Commit, Graceful, Handle, priority};
+use crate::{Commit, Graceful, Handle, Level, Limits, Plugin, Priority, priority, signals};
 
 struct Reload {
-    source: Source,
+    source: Arc<Source>,
     /// What a running site cannot change.
     fixed: Fixed,
     routes: Swap,
@@ -18,15 +21,51 @@ struct Reload {
 /// The parts of a site that last as long as its process.
 struct Fixed {
     name: String,
-    state: std::path::PathBuf,
+    state: PathBuf,
     threads: usize,
+    limits: Limits,
+    signals: signals::Settings,
 }
 
-pub(crate) fn subscribe(bus: &Handle, source: Source, site: &Site, routes: Swap, offers: Vec<Offer>) {
-    let fixed = Fixed { name: site.name.clone(), state: site.state.clone(), threads: site.http.threads };
-    let reload = Reload { source, fixed, routes, offers };
+/// After everybody else: what they said is known by then.
+const LAST: Priority = Priority::new(i32::MAX);
+
+pub(crate) fn subscribe(bus: &Handle, source: Arc<Source>, site: &Site, routes: Swap, offers: Vec<Offer>) {
+    let reload = Reload { source, fixed: Fixed::of(site), routes, offers };
     let plugin = bus.plugin("site file");
     plugin.on_graceful(priority::SETTINGS, move |message| reload.prepare(message));
+    let log = plugin.clone();
+    plugin.on_graceful(LAST, move |_| Ok(Verdict::of(&log)));
+}
+
+/// How a reload ended, for the log: a commit that is dropped was vetoed by somebody.
+struct Verdict {
+    log: Plugin,
+    taken_up: bool,
+}
+
+impl Verdict {
+    fn of(log: &Plugin) -> Commit {
+        let verdict = Verdict { log: log.clone(), taken_up: false };
+        Commit::new(move || {
+            verdict.take_up();
+            Ok(())
+        })
+    }
+
+    fn take_up(mut self) {
+        self.taken_up = true;
+    }
+}
+
+impl Drop for Verdict {
+    fn drop(&mut self) {
+        if self.taken_up {
+            self.log.log(Level::Info, "reloaded");
+        } else {
+            self.log.log(Level::Warn, "not reloaded: the site goes on as it was");
+        }
+    }
 }
 
 impl Reload {
@@ -49,8 +88,18 @@ impl Reload {
 }
 
 impl Fixed {
+    fn of(site: &Site) -> Fixed {
+        Fixed {
+            name: site.name.clone(),
+            state: site.state.clone(),
+            threads: site.http.threads,
+            limits: site.limits,
+            signals: site.signals.clone(),
+        }
+    }
+
     fn compare(&self, new: &Site) -> anyhow::Result<()> {
-        let Fixed { name, state, threads } = self;
+        let Fixed { name, state, threads, limits, signals } = self;
         ensure!(
             *name == new.name,
             "`name` in [site] cannot change from '{name}' while the site runs; restart it"
@@ -64,6 +113,11 @@ impl Fixed {
             *threads == new.http.threads,
             "`threads` in [http] cannot change while the site runs; restart it"
         );
+        ensure!(
+            *limits == new.limits,
+            "`drain_timeout` in [http] cannot change while the site runs; restart it"
+        );
+        ensure!(*signals == new.signals, "[signals] cannot change while the site runs; restart it");
         Ok(())
     }
 }

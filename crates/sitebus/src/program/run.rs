@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args::SiteArgs;
 use super::assembly::{Site, Source};
-use super::restart::Image;
+use super::restart::{self, Image};
 use super::sections::Joined;
 use super::state::StateFolder;
 use super::{BAD_USAGE, FAILED, Program, console, reload};
@@ -18,7 +18,7 @@ use crate::{Bus, Exit, Level};
 pub(crate) fn run(program: Program, args: SiteArgs) -> ExitCode {
     let image = Image::capture();
     let Program { known, apps, sections, plugins, .. } = program;
-    let source = Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps) };
+    let source = Arc::new(Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps) });
     let site = match source.read() {
         Ok(site) => site,
         Err(report) => {
@@ -37,7 +37,7 @@ pub(crate) fn run(program: Program, args: SiteArgs) -> ExitCode {
 
 fn serve(
     site: Site,
-    source: Source,
+    source: Arc<Source>,
     sections: Vec<Box<dyn Joined>>,
     plugins: Vec<super::Attach>,
     image: Image,
@@ -46,8 +46,8 @@ fn serve(
     let _state = StateFolder::claim(&site)?;
     prepare_process(&site)?;
     let bus = Bus::builder(site.name.as_str()).limits(site.limits).build();
-    image.restarts(&bus);
-    Signals::new(site.signals.clone()).subscribe(&bus)?;
+    let signals = restart::subscribe(&bus, image, Arc::clone(&source), site.signals.clone())?;
+    Signals::new(signals).subscribe(&bus)?;
 
     let routes = Swap::new(site.front.clone());
     Http::new("http").settings(site.http.clone()).service(routes.clone()).subscribe(&bus)?;

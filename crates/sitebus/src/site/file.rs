@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -136,6 +137,13 @@ impl SiteFile {
 }
 
 fn load(path: &Path) -> Result<Vec<u8>, Problem> {
+    // Opening a FIFO would wait for somebody who writes to it.
+    let kind = fs::metadata(path).map_err(|error| unreadable(path, &error))?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        let mut problem = Problem::nowhere(format!("`{}` is no file, but {}", path.display(), name_of(kind)));
+        problem.help("write the site into a file: it is read again at every reload");
+        return Err(problem);
+    }
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
@@ -147,6 +155,14 @@ fn load(path: &Path) -> Result<Vec<u8>, Problem> {
         return Err(problem);
     }
     Ok(bytes)
+}
+
+fn name_of(kind: fs::FileType) -> &'static str {
+    match kind {
+        _ if kind.is_fifo() => "a pipe",
+        _ if kind.is_socket() => "a socket",
+        _ => "a device",
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {

@@ -13,9 +13,12 @@ use serde::Serialize;
 use super::problem::Problem;
 use super::source::{Source, Sources};
 
+/// Nobody reads more than these, and drawing them takes time.
+const MOST: usize = 100;
+
 /// Everything that is wrong with a site file: an error with at least one [`Problem`].
 ///
-/// [`Display`](fmt::Display) is plain text, with file, line and caret for each problem. [`Report::print`] adds colours
+/// [`Display`](fmt::Display) is plain text, with file, line and caret for each problem, up to 100. [`Report::print`] adds colours
 /// if there is a terminal to show them. [`Report::to_json`] is for editors and other programs. [`Debug`](fmt::Debug) is
 /// the plain text too, since that is what a `main` shows that returns it.
 #[derive(Clone)]
@@ -57,13 +60,17 @@ impl Report {
         writeln!(anstream::stderr(), "{}", self.render(&Renderer::styled().decor_style(DecorStyle::Ascii)))
     }
 
-    /// A JSON array with an object `{file, line, column, message, help}` for each problem.
+    /// A JSON array with an object `{file, line, column, message, help}` for each problem, up to 100.
     ///
     /// `line` and `column` count from 1, the column in characters; they are `null` where there is no place. `file` is
     /// `--set` for a value from the command line. `help` is `null` or a text, perhaps of several lines.
     pub fn to_json(&self) -> String {
-        let entries: Vec<Entry<'_>> = self.problems.iter().map(|problem| self.entry(problem)).collect();
+        let entries: Vec<Entry<'_>> = self.shown().map(|problem| self.entry(problem)).collect();
         serde_json::to_string_pretty(&entries).unwrap_or_default() // maps with text keys cannot fail
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().take(MOST)
     }
 
     fn entry<'a>(&'a self, problem: &'a Problem) -> Entry<'a> {
@@ -80,9 +87,10 @@ impl Report {
     }
 
     fn render(&self, renderer: &Renderer) -> String {
-        let mut pictures: Vec<String> = self.problems.iter().map(|one| self.picture(renderer, one)).collect();
+        let mut pictures: Vec<String> = self.shown().map(|one| self.picture(renderer, one)).collect();
         if self.problems.len() > 1 {
-            let summary = format!("{} problems in {}", self.problems.len(), self.file);
+            let rest = if self.problems.len() > MOST { ", of which these are the first" } else { "" };
+            let summary = format!("{} problems in {}{rest}", self.problems.len(), self.file);
             pictures.push(renderer.render(&[Group::with_title(Level::ERROR.primary_title(summary))]));
         }
         pictures.join("\n\n")

@@ -1,11 +1,17 @@
 //! `[http]`
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
 use sitebus_serve::{Address, AddressError};
 
 use crate::site::{Check, Period, Section, Size, Span, Spanned};
+
+/// More threads than any machine has processors are a slip of the finger that could take the machine down.
+const MOST_THREADS: u16 = 1024;
+/// What the server takes.
+const LARGEST_HEAD: u64 = 16 * 1024 * 1024;
 
 /// `[http]`: where the site listens, and its limits.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -50,20 +56,18 @@ impl HttpSection {
         if listen.is_empty() {
             check.problem(listen, "the site would listen nowhere").help("write `[\"127.0.0.1:8080\"]`");
         }
-        let mut seen: Vec<(Address, Span)> = Vec::new();
+        let mut seen: HashMap<Address, Span> = HashMap::new();
         for text in listen.iter() {
             match HttpSection::address(text, check.folder()) {
                 Err(error) => bad_address(check, text, &error),
                 Ok(address) => {
-                    let free_port = address.tcp().is_some_and(|tcp| tcp.port() == 0);
-                    let first = seen.iter().find(|(known, _)| *known == address && !free_port);
-                    if let Some((_, first)) = first {
+                    if let Some(first) = seen.get(&address) {
                         check
                             .problem(text, format!("`{}` is listened to twice", **text))
                             .note(*first, "first here")
                             .help("remove one of the two");
                     }
-                    seen.push((address, text.span()));
+                    seen.entry(address).or_insert(text.span());
                 }
             }
         }
@@ -91,6 +95,13 @@ impl Section for HttpSection {
                     .help("write a duration such as \"30s\", or leave the key out");
             }
         }
+        if let Some(threads) = &self.threads
+            && **threads > MOST_THREADS
+        {
+            check.problem(threads, format!("{} threads would only be in each other's way", **threads)).help(
+                "leave the key out for one for each processor; a thread answers thousands of connections",
+            );
+        }
         let at_least_one = [
             ("max_connections", self.max_connections.as_ref().map(|n| (n.span(), u64::from(**n)))),
             ("threads", self.threads.as_ref().map(|n| (n.span(), u64::from(**n)))),
@@ -100,12 +111,17 @@ impl Section for HttpSection {
                 check.problem(span, format!("`{name}` must be at least 1")).help("or leave the key out");
             }
         }
-        if let Some(size) = &self.max_header_size
-            && size.bytes() < 1024
-        {
-            check
-                .problem(size, "the head of an ordinary request is larger than that")
-                .help("write at least \"1 KiB\"; browsers need about 4 KiB");
+        if let Some(size) = &self.max_header_size {
+            if size.bytes() < 1024 {
+                check
+                    .problem(size, "the head of an ordinary request is larger than that")
+                    .help("write at least \"1 KiB\"; browsers need about 4 KiB");
+            }
+            if size.bytes() > LARGEST_HEAD {
+                check
+                    .problem(size, "the head of a request cannot be as large as that")
+                    .help("write at most \"16 MiB\"; each connection may take that much memory");
+            }
         }
     }
 }

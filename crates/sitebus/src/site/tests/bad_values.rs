@@ -167,6 +167,45 @@ error: the address `unix:` names no socket
 error: 5 problems in site.toml"#,
     },
     Case {
+        name: "any free port twice",
+        text: r#"[http]
+listen = ["127.0.0.1:0", "127.0.0.1:0"]
+"#,
+        report: r#"error: `127.0.0.1:0` is listened to twice
+ --> site.toml:2:26
+  |
+2 | listen = ["127.0.0.1:0", "127.0.0.1:0"]
+  |           -------------  ^^^^^^^^^^^^^
+  |           |
+  |           first here
+  |
+  = help: remove one of the two"#,
+    },
+    Case {
+        name: "heads and threads beyond all measure",
+        text: r#"[http]
+max_header_size = "32 MiB"
+threads = 60000
+"#,
+        report: r#"error: the head of a request cannot be as large as that
+ --> site.toml:2:19
+  |
+2 | max_header_size = "32 MiB"
+  |                   ^^^^^^^^
+  |
+  = help: write at most "16 MiB"; each connection may take that much memory
+
+error: 60000 threads would only be in each other's way
+ --> site.toml:3:11
+  |
+3 | threads = 60000
+  |           ^^^^^
+  |
+  = help: leave the key out for one for each processor; a thread answers thousands of connections
+
+error: 2 problems in site.toml"#,
+    },
+    Case {
         name: "an address twice",
         text: r#"[http]
 listen = ["127.0.0.1:8080", "localhost:8080"]

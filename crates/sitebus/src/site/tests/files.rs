@@ -54,11 +54,31 @@ fn a_file_that_is_too_large_is_not_read_to_its_end() {
     );
     fs::write(folder.path().join("large.toml"), "#".repeat(1024 * 1024)).unwrap();
     assert_eq!(read(folder.path(), "large.toml"), "nothing is wrong");
-    let endless = std::path::Path::new("/dev/zero");
-    if endless.exists() {
-        let said = SiteFile::read(endless, &[]).unwrap_err().to_string();
-        assert!(said.contains("larger than 1 MiB"), "{said}");
-    }
+}
+
+#[test]
+fn what_is_neither_file_nor_folder_is_not_even_opened() {
+    let folder = folder();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("site.toml")).unwrap();
+    assert_eq!(
+        read(folder.path(), "site.toml"),
+        "error: `site.toml` is no file, but a socket\nhelp: write the site into a file: it is read again at every reload"
+    );
+    let said = SiteFile::read("/dev/null", &[]).unwrap_err().to_string();
+    assert!(said.starts_with("error: `/dev/null` is no file, but a device"), "{said}");
+}
+
+#[test]
+fn of_very_many_problems_the_first_are_shown_and_all_are_counted() {
+    let folder = folder();
+    let text: String = (0..20_000).map(|number| format!("key{number} = 1\n")).collect();
+    let report = check(folder.path(), &text, &[]).unwrap_err();
+    assert_eq!(report.len(), 20_000);
+    let said = report.to_string();
+    assert!(said.contains("error: 20000 problems in "), "{said}");
+    assert!(said.ends_with(", of which these are the first"), "{said}");
+    assert_eq!(said.matches("stands outside of every section").count(), 100);
+    assert_eq!(report.to_json().matches("\"line\"").count(), 100);
 }
 
 #[test]
