@@ -10,7 +10,7 @@ use std::io;
 #[non_exhaustive]
 pub enum BindError {
     /// Somebody listens there already.
-    #[error("{name}: cannot listen on {address}: {held}; end that process or choose another address")]
+    #[error("{name}: cannot listen on {address}: {held}; {}", held.cure())]
     InUse {
         /// Who asked.
         name: String,
@@ -116,6 +116,7 @@ impl BindError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     holder: Option<String>,
+    by_this_process: bool,
 }
 
 impl Held {
@@ -125,7 +126,16 @@ impl Held {
             Address::Unix(path) => port::holder_of_unix(path),
             Address::Abstract(_) => None,
         };
-        Held { holder: holder.map(|holder| holder.to_string()) }
+        let by_this_process = holder.as_ref().is_some_and(|holder| holder.pid == std::process::id());
+        Held { holder: holder.map(|holder| holder.to_string()), by_this_process }
+    }
+
+    fn cure(&self) -> &'static str {
+        if self.by_this_process {
+            "choose another port; or stop first, if this is to take the place of an address that overlaps with it"
+        } else {
+            "end that process or choose another address"
+        }
     }
 
     /// Its name and process number, in words; `None` if the system did not tell, as with processes of other users.
