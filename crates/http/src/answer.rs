@@ -3,8 +3,10 @@
 use crate::access::Line;
 use crate::slot::{FINISH, Flight, Slot};
 use crate::{Body, BodyError, BoxError};
+use bytes::Buf;
 use http::header::CONNECTION;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::response::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sitebus_bus::Level;
@@ -12,7 +14,7 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use tower_service::Service;
 
 pin_project! {
@@ -27,29 +29,45 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, F> {
-        /// The service is not ready yet.
-        Waiting { service: S, request: Option<Request<Body>> },
+        /// The service is not ready yet. On the heap, since that is rare and the rest is moved with every request.
+        Waiting { waiting: Box<Waiting<S>> },
         Answering { #[pin] future: F },
-        Refused { status: StatusCode },
+        Wrong { fault: Option<Fault> },
         Over,
     }
 }
 
+struct Waiting<S> {
+    service: S,
+    request: Option<Request<Body>>,
+}
+
+type Polled<D> = Poll<Option<Result<Frame<D>, BoxError>>>;
+
 /// What goes with a request to the end of its answer.
 pub(crate) struct Told {
     pub(crate) flight: Flight,
-    line: Option<Box<Line>>,
-    version: Version,
-    connects: bool,
+    pub(crate) line: Option<Box<Line>>,
+    pub(crate) connects: bool,
 }
 
 impl Told {
-    pub(crate) fn of<B>(request: &Request<B>, flight: Flight, line: Option<Box<Line>>) -> Told {
-        Told { flight, line, version: request.version(), connects: request.method() == Method::CONNECT }
+    fn slot(&self) -> &Slot {
+        self.flight.slot()
     }
 
-    fn slot(&self) -> &Slot {
-        &self.flight.slot
+    /// What the body comes to, for the logs.
+    fn note<D: Buf>(&mut self, polled: Polled<D>) -> Polled<D> {
+        match (&polled, &mut self.line) {
+            (Poll::Ready(Some(Err(error))), _) => {
+                self.log(&format!("the body of an answer failed: {}; connection closed", chain(&**error)));
+            }
+            (Poll::Ready(Some(Ok(frame))), Some(line)) => {
+                line.bytes += frame.data_ref().map_or(0, |data| data.remaining() as u64);
+            }
+            _ => {}
+        }
+        polled
     }
 
     #[cold]
@@ -59,12 +77,30 @@ impl Told {
 }
 
 impl<S: Service<Request<Body>>> Answer<S> {
-    pub(crate) fn ask(service: S, request: Request<Body>, told: Told) -> Answer<S> {
-        Answer { state: State::Waiting { service, request: Some(request) }, told: Some(told) }
+    /// Calls the service at once if it is ready. hyper reads on before it polls the answer for the first time, and a
+    /// request that still waited then would cost it another buffer.
+    pub(crate) fn ask(service: &mut S, request: Request<Body>, told: Told) -> Answer<S>
+    where
+        S: Clone,
+        S::Error: Into<BoxError>,
+    {
+        let mut nobody = Context::from_waker(Waker::noop());
+        let state = match guarded(|| service.poll_ready(&mut nobody)) {
+            Ok(Poll::Ready(Ok(()))) => call(service, request),
+            Ok(Poll::Ready(Err(error))) => State::wrong(Fault::Failed(error.into())),
+            Ok(Poll::Pending) => {
+                // It may have queued up for its turn, so it must be this one that goes on asking, and not a clone.
+                let next = service.clone();
+                let service = std::mem::replace(service, next);
+                State::Waiting { waiting: Box::new(Waiting { service, request: Some(request) }) }
+            }
+            Err(panic) => State::wrong(panic),
+        };
+        Answer { state, told: Some(told) }
     }
 
     pub(crate) fn refuse(status: StatusCode, told: Told) -> Answer<S> {
-        Answer { state: State::Refused { status }, told: Some(told) }
+        Answer { state: State::wrong(Fault::Refused(status)), told: Some(told) }
     }
 }
 
@@ -79,69 +115,82 @@ where
         let mut this = self.project();
         loop {
             let outcome = match this.state.as_mut().project() {
-                StateProjection::Waiting { service, request } => match ready_and_call(service, request, cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(future)) => {
-                        this.state.set(State::Answering { future });
-                        continue;
-                    }
-                    Poll::Ready(Err(fault)) => Err(fault),
-                },
+                StateProjection::Waiting { waiting } => {
+                    let Poll::Ready(next) = waiting.poll(cx) else { return Poll::Pending };
+                    this.state.set(next);
+                    continue;
+                }
                 StateProjection::Answering { future } => match guarded(|| future.poll(cx)) {
                     Ok(Poll::Pending) => return Poll::Pending,
                     Ok(Poll::Ready(result)) => result.map_err(|error| Fault::Failed(error.into())),
                     Err(panic) => Err(panic),
                 },
-                StateProjection::Refused { status } => Err(Fault::Refused(*status)),
+                StateProjection::Wrong { fault } => match fault.take() {
+                    Some(fault) => Err(fault),
+                    None => return Poll::Pending,
+                },
                 StateProjection::Over => return Poll::Pending,
             };
             let Some(told) = this.told.take() else { return Poll::Pending };
-            let response = match outcome {
-                Ok(response) => response.map(Some),
-                Err(fault) => fault.answer(&told),
+            let (head, body) = match outcome {
+                Ok(response) => {
+                    let (head, body) = response.into_parts();
+                    (head, Some(body))
+                }
+                Err(fault) => (fault.answer(&told), None),
             };
             this.state.set(State::Over);
-            return Poll::Ready(Ok(finish(response, told)));
+            return Poll::Ready(Ok(finish(head, body, told)));
         }
     }
 }
 
+fn call<S: Service<Request<Body>>>(service: &mut S, request: Request<Body>) -> State<S, S::Future> {
+    match guarded(|| service.call(request)) {
+        Ok(future) => State::Answering { future },
+        Err(panic) => State::wrong(panic),
+    }
+}
+
+impl<S, F> State<S, F> {
+    #[cold]
+    fn wrong(fault: Fault) -> State<S, F> {
+        State::Wrong { fault: Some(fault) }
+    }
+}
+
 /// A service is called only when it has said that it is ready (the contract of tower's `Service`).
-fn ready_and_call<S>(
-    service: &mut S,
-    request: &mut Option<Request<Body>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<S::Future, Fault>>
+impl<S> Waiting<S>
 where
     S: Service<Request<Body>>,
     S::Error: Into<BoxError>,
 {
-    let called = guarded(|| match service.poll_ready(cx) {
-        Poll::Pending => Poll::Pending,
-        Poll::Ready(Err(error)) => Poll::Ready(Err(Fault::Failed(error.into()))),
-        Poll::Ready(Ok(())) => match request.take() {
-            Some(request) => Poll::Ready(Ok(service.call(request))),
-            None => Poll::Pending,
-        },
-    });
-    called.unwrap_or_else(|panic| Poll::Ready(Err(panic)))
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<State<S, S::Future>> {
+        Poll::Ready(match guarded(|| self.service.poll_ready(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Err(error))) => State::wrong(Fault::Failed(error.into())),
+            Ok(Poll::Ready(Ok(()))) => match self.request.take() {
+                Some(request) => call(&mut self.service, request),
+                None => State::Over,
+            },
+            Err(panic) => State::wrong(panic),
+        })
+    }
 }
 
-fn finish<B>(mut response: Response<Option<B>>, mut told: Told) -> Response<Answered<B>> {
-    let status = response.status();
+fn finish<B>(mut head: Parts, body: Option<B>, mut told: Told) -> Response<Answered<B>> {
     if let Some(line) = &mut told.line {
-        line.status = Some(status);
+        line.status = Some(head.status);
     }
-    if told.version >= Version::HTTP_2 {
-        return response.map(|body| Answered { body, told });
+    if told.flight.is_http1() {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS || told.connects && head.status.is_success() {
+            told.slot().upgrade();
+        } else if told.slot().is_told(FINISH) {
+            // The order may have come after hyper took the request, so it would not say so by itself.
+            head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
-    if status == StatusCode::SWITCHING_PROTOCOLS || told.connects && status.is_success() {
-        told.slot().upgrade();
-    } else if told.slot().is_told(FINISH) {
-        // The order may have come after hyper took the request, so it would not say so by itself.
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response.map(|body| Answered { body, told })
+    Response::from_parts(head, Answered { body, told })
 }
 
 /// What went wrong instead of an answer.
@@ -153,9 +202,9 @@ enum Fault {
 
 impl Fault {
     #[cold]
-    fn answer<B>(self, told: &Told) -> Response<Option<B>> {
-        let mut response = Response::new(None);
-        *response.status_mut() = match self {
+    fn answer(self, told: &Told) -> Parts {
+        let (mut head, ()) = Response::new(()).into_parts();
+        head.status = match self {
             Fault::Panicked(text) => {
                 told.log(&format!("a handler panicked: {text}; answered with 500"));
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -167,10 +216,10 @@ impl Fault {
             }
             Fault::Refused(status) => status,
         };
-        if response.status() == StatusCode::PAYLOAD_TOO_LARGE && told.version < Version::HTTP_2 {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        if head.status == StatusCode::PAYLOAD_TOO_LARGE && told.flight.is_http1() {
+            head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response
+        head
     }
 }
 
@@ -193,6 +242,16 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
     }
     said
+}
+
+impl From<Fault> for BoxError {
+    fn from(fault: Fault) -> BoxError {
+        match fault {
+            Fault::Panicked(text) => format!("it panicked: {text}").into(),
+            Fault::Failed(error) => error,
+            Fault::Refused(status) => status.to_string().into(),
+        }
+    }
 }
 
 /// Calls foreign code; a panic is a fault.
@@ -233,30 +292,14 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
-        let mut this = self.project();
-        let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        match guarded(|| body.poll_frame(cx)) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(Some(Ok(frame)))) => {
-                if let (Some(line), Some(data)) = (&mut this.told.line, frame.data_ref()) {
-                    line.bytes += bytes::Buf::remaining(data) as u64;
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Ok(Poll::Ready(Some(Err(error)))) => {
-                let error = error.into();
-                this.told
-                    .log(&format!("the body of an answer failed: {}; connection closed", chain(&*error)));
-                Poll::Ready(Some(Err(error)))
-            }
-            Ok(Poll::Ready(None)) => Poll::Ready(None),
-            Err(Fault::Panicked(text)) => {
-                let said = format!("the body of an answer panicked: {text}; connection closed");
-                this.told.log(&said);
-                Poll::Ready(Some(Err(said.into())))
-            }
-            Err(_) => Poll::Ready(None),
+        let this = self.project();
+        let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
+        if this.told.flight.is_http1() {
+            // A panic here is caught where the connection is driven.
+            return this.told.note(body.poll_frame(cx).map_err(Into::into));
         }
+        let polled = guarded(|| body.poll_frame(cx).map_err(Into::into));
+        this.told.note(polled.unwrap_or_else(|fault| Poll::Ready(Some(Err(fault.into())))))
     }
 
     fn is_end_stream(&self) -> bool {

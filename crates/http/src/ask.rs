@@ -5,28 +5,25 @@ use crate::answer::{Answer, Answered, Told};
 use crate::config::Config;
 use crate::slot::{Flight, Slot};
 use crate::{Body, BoxError};
-use http::header::CONNECTION;
-use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tower_service::Service;
 
 /// The user's service on one connection.
 pub(crate) struct Ask<S> {
-    service: S,
+    /// Called by the task of the connection only.
+    service: RefCell<S>,
     slot: Arc<Slot>,
     config: Arc<Config>,
-    http2: bool,
+    http1: bool,
 }
 
 impl<S> Ask<S> {
-    pub(crate) fn new(service: S, slot: Arc<Slot>, config: Arc<Config>, http2: bool) -> Ask<S> {
-        Ask { service, slot, config, http2 }
-    }
-
-    fn asks_to_close(&self, version: Version, headers: &HeaderMap) -> bool {
-        !self.http2 && (version < Version::HTTP_11 || says_close(headers))
+    pub(crate) fn new(service: S, slot: Arc<Slot>, config: Arc<Config>, http1: bool) -> Ask<S> {
+        Ask { service: RefCell::new(service), slot, config, http1 }
     }
 }
 
@@ -42,25 +39,14 @@ where
     type Future = Answer<S>;
 
     fn call(&self, request: Request<Incoming>) -> Answer<S> {
-        self.slot.begins(self.asks_to_close(request.version(), request.headers()));
-        let flight = Flight { slot: Arc::clone(&self.slot), wakes: self.http2 };
+        let flight = Flight::begin(&self.slot, self.http1);
         let line =
             self.config.access_log.then(|| Line::begin(&self.slot.site.access, self.slot.peer, &request));
-        let told = Told::of(&request, flight, line);
+        let told = Told { flight, line, connects: request.method() == Method::CONNECT };
         let (head, incoming) = request.into_parts();
         match Body::received(incoming, self.config.limits.body_bytes, &self.slot) {
-            Some(body) => Answer::ask(self.service.clone(), Request::from_parts(head, body), told),
+            Some(body) => Answer::ask(&mut self.service.borrow_mut(), Request::from_parts(head, body), told),
             None => Answer::refuse(StatusCode::PAYLOAD_TOO_LARGE, told),
         }
     }
-}
-
-/// RFC 9110, 7.6.1: a list of names, in any case.
-fn says_close(headers: &HeaderMap) -> bool {
-    headers.get(CONNECTION).is_some_and(|value| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|name| name.trim_ascii().eq_ignore_ascii_case(b"close"))
-    })
 }

@@ -29,12 +29,16 @@ enum Inner {
     #[default]
     Empty,
     Once(Bytes),
-    Received {
-        incoming: Incoming,
-        left: u64,
-        limit: u64,
-    },
+    /// On the heap, since most requests have no body, and every answer would have to be as large.
+    Received(Box<Received>),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
+}
+
+struct Received {
+    incoming: Incoming,
+    left: u64,
+    limit: u64,
+    slot: Arc<Slot>,
 }
 
 /// Why a body cannot be read to its end.
@@ -72,6 +76,7 @@ impl Body {
     }
 
     /// `None` if more is announced than allowed.
+    #[inline]
     pub(crate) fn received(incoming: Incoming, limit: u64, origin: &Arc<Slot>) -> Option<Body> {
         use http_body::Body as _;
         if incoming.is_end_stream() {
@@ -80,7 +85,8 @@ impl Body {
         if incoming.size_hint().lower() > limit {
             return None;
         }
-        let inner = Inner::Received { incoming, left: limit, limit };
+        let inner =
+            Inner::Received(Box::new(Received { incoming, left: limit, limit, slot: Arc::clone(origin) }));
         Some(Body { inner, origin: Some(Arc::clone(origin)) })
     }
 
@@ -113,68 +119,67 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = BodyError;
 
+    #[inline]
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Body { inner, origin } = &mut *self;
-        let frame = match inner {
+        let frame = match &mut self.inner {
             Inner::Empty => return Poll::Ready(None),
             Inner::Once(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
-            Inner::Boxed(body) => {
-                return Pin::new(body).poll_frame(cx).map_err(BodyError::Failed);
-            }
-            Inner::Received { incoming, left, limit } => {
-                let polled = Pin::new(incoming).poll_frame(cx);
-                if let Some(slot) = origin {
-                    slot.wants_body(polled.is_pending());
-                }
-                let Poll::Ready(frame) = polled else { return Poll::Pending };
-                match frame {
-                    Some(Ok(frame)) => match spend(&frame, left, *limit) {
-                        Ok(()) => return Poll::Ready(Some(Ok(frame))),
-                        Err(error) => Some(Err(error)),
-                    },
-                    Some(Err(error)) => Some(Err(BodyError::Broken(error.into()))),
-                    None => None,
-                }
-            }
+            Inner::Boxed(body) => return Pin::new(body).poll_frame(cx).map_err(BodyError::Failed),
+            Inner::Received(received) => match received.poll_frame(cx) {
+                Poll::Ready(end @ (None | Some(Err(_)))) => end,
+                going_on => return going_on,
+            },
         };
-        *inner = Inner::Empty;
+        self.inner = Inner::Empty;
         Poll::Ready(frame)
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Inner::Empty => true,
             Inner::Once(bytes) => bytes.is_empty(),
-            Inner::Received { incoming, .. } => incoming.is_end_stream(),
+            Inner::Received(received) => received.incoming.is_end_stream(),
             Inner::Boxed(body) => body.is_end_stream(),
         }
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
             Inner::Empty => SizeHint::with_exact(0),
             Inner::Once(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Inner::Received { incoming, .. } => incoming.size_hint(),
+            Inner::Received(received) => received.incoming.size_hint(),
             Inner::Boxed(body) => body.size_hint(),
         }
     }
 }
 
-fn spend(frame: &Frame<Bytes>, left: &mut u64, limit: u64) -> Result<(), BodyError> {
-    let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-    *left = left.checked_sub(bytes).ok_or(BodyError::TooLarge { limit })?;
-    Ok(())
+impl Received {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        use http_body::Body as _;
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        self.slot.wants_body(polled.is_pending());
+        polled.map(|frame| {
+            frame.map(|frame| {
+                frame.map_err(|error| BodyError::Broken(error.into())).and_then(|frame| self.spend(frame))
+            })
+        })
+    }
+
+    fn spend(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.left = self.left.checked_sub(bytes).ok_or(BodyError::TooLarge { limit: self.limit })?;
+        Ok(frame)
+    }
 }
 
-impl Drop for Body {
+impl Drop for Received {
     fn drop(&mut self) {
-        // Nobody waits for the rest any more.
-        if let (Inner::Received { .. }, Some(slot)) = (&self.inner, &self.origin) {
-            slot.wants_body(false);
-        }
+        self.slot.wants_body(false); // nobody waits for the rest any more
     }
 }
 
@@ -213,7 +218,7 @@ impl fmt::Debug for Body {
         let kind = match &self.inner {
             Inner::Empty => "empty",
             Inner::Once(_) => "bytes",
-            Inner::Received { .. } => "received",
+            Inner::Received(_) => "received",
             Inner::Boxed(_) => "boxed",
         };
         f.debug_tuple("Body").field(&kind).finish()

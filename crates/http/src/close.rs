@@ -63,7 +63,7 @@ fn needs_lingering(io: &Io, unread: &[u8], limits: &Limits) -> bool {
     }
     let long_idle = slot.idle_since().is_some_and(|since| since.elapsed() >= SETTLED.min(limits.linger));
     let nothing_pending = slot.phase() == Phase::Idle && unread.is_empty();
-    !(nothing_pending && (slot.peer_is_done() || long_idle))
+    !(nothing_pending && (slot.peer_has_ended() || long_idle))
 }
 
 /// Until the peer ends, or an order comes.

@@ -32,7 +32,7 @@ where
     let mut alarm = Alarm::default();
     match detect(&mut io, &config.limits, config.http2.is_some(), &mut alarm).await {
         Ok(detect::Protocol::Http1) => {
-            let ask = Ask::new(service, Arc::clone(&slot), Arc::clone(&config), false);
+            let ask = Ask::new(service, Arc::clone(&slot), Arc::clone(&config), true);
             let connection = config.http1.serve_connection(TokioIo::new(io), ask).with_upgrades();
             let mut connection = pin!(Some(connection));
             let ended = match connection.as_mut().as_pin_mut() {
@@ -47,7 +47,7 @@ where
         }
         Ok(detect::Protocol::Http2) => {
             let Some(builder) = &config.http2 else { return };
-            let ask = Ask::new(service, Arc::clone(&slot), Arc::clone(&config), true);
+            let ask = Ask::new(service, Arc::clone(&slot), Arc::clone(&config), false);
             // On the heap, so that the connections of HTTP/1 do not have to be as large.
             let connection = builder.serve_connection(TokioIo::new(io.shutting_down()), ask);
             let mut connection = Box::pin(connection);

@@ -1,6 +1,6 @@
 //! Which protocol a client speaks, by its first bytes.
 
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, nanos};
 use crate::io::Io;
 use crate::settings::Limits;
 use crate::slot::{CUT, FINISH, YIELD};
@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 
 /// What a client of HTTP/2 sends first (RFC 9113, 3.4).
@@ -78,18 +78,20 @@ fn poll_more(
     }
     let slot = io.slot();
     slot.register(cx.waker());
-    slot.is_idle_since(ahead.is_empty().then_some(slot.opened));
-    let (now, orders) = (Instant::now(), slot.orders());
-    let mut due = slot.opened + limits.header_time;
+    if !ahead.is_empty() {
+        slot.is_not_idle();
+    }
+    let (now, orders) = (slot.age(), slot.orders());
+    let mut due = nanos(limits.header_time);
     if orders & CUT != 0 || orders & YIELD != 0 && ahead.is_empty() {
         return Poll::Ready(Err(Nothing::Gone));
     }
     if orders & FINISH != 0 && ahead.is_empty() {
-        due = due.min(slot.opened + JUST_CONNECTED);
+        due = due.min(nanos(JUST_CONNECTED));
     }
     if now >= due {
         return Poll::Ready(Err(if ahead.is_empty() { Nothing::Gone } else { Nothing::Late }));
     }
-    alarm.wake_by(due, now, cx);
+    alarm.wake_by(slot.opened, due, now, cx);
     Poll::Pending
 }

@@ -9,6 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// A head and a body that are as small as this together are cheaper to copy than to have gathered by the kernel.
+const SMALL: usize = 1024;
+
 /// A socket with its place in the table, which lasts as long as the socket does, upgraded or not.
 ///
 /// Bytes that were read to find out the protocol are read once more by hyper. With HTTP/1 its shutdown does nothing, so
@@ -122,7 +125,18 @@ impl AsyncWrite for Io {
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.unless_cut()?;
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, from);
+        let total: usize = from.iter().map(|part| part.len()).sum();
+        if total > SMALL {
+            let written = Pin::new(&mut self.stream).poll_write_vectored(cx, from);
+            return self.note(written);
+        }
+        let mut whole = [0; SMALL];
+        let mut end = 0;
+        for part in from {
+            whole[end..end + part.len()].copy_from_slice(part);
+            end += part.len();
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, &whole[..end]);
         self.note(written)
     }
 

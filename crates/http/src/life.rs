@@ -61,8 +61,8 @@ impl Life {
         let deadline = before(start.deadline()).min(Instant::now() + BEGIN);
         for listener in listeners {
             if let Err(error) = self.open(&mut running, listener).wait_running(deadline) {
-                close(&running.doors, Instant::now() + GRACE);
-                running.engine.end(GRACE);
+                close(&running.doors, before(start.deadline()).min(Instant::now() + GRACE));
+                running.engine.end(left_of(start.deadline()).min(GRACE));
                 return Err(error.into());
             }
         }
@@ -106,7 +106,7 @@ impl Life {
         running.house.begin_stop();
         close(&running.doors, deadline.min(Instant::now() + CLOSE));
         self.drain(&running.house, deadline, stop.hurry());
-        running.engine.end(GRACE.min(stop.deadline().saturating_duration_since(Instant::now())));
+        running.engine.end(left_of(stop.deadline()).min(GRACE));
     }
 
     fn drain(&self, house: &House, deadline: Instant, hurry: &Flag) {
@@ -189,6 +189,9 @@ fn close(doors: &[Arc<Door>], deadline: Instant) {
 
 /// Whoever returns at the deadline is given up by the bus, and cannot say any more what was wrong.
 fn before(deadline: Instant) -> Instant {
-    let left = deadline.saturating_duration_since(Instant::now());
-    deadline - (left / 4).min(Duration::from_secs(1))
+    deadline - (left_of(deadline) / 4).min(Duration::from_secs(1))
+}
+
+fn left_of(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }

@@ -9,7 +9,7 @@ use sitebus_serve::{Address, Peer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Finish: answer what is in progress, close when idle.
@@ -41,7 +41,6 @@ pub(crate) struct Slot {
     /// Bytes came since the last request began: a head, or a part of one.
     heard: AtomicBool,
     ended: AtomicBool,
-    close_asked: AtomicBool,
     write_blocked: AtomicBool,
     body_wanted: AtomicBool,
     upgraded: AtomicBool,
@@ -75,7 +74,6 @@ impl Slot {
             calls: AtomicU32::new(0),
             heard: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-            close_asked: AtomicBool::new(false),
             write_blocked: AtomicBool::new(false),
             body_wanted: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
@@ -92,10 +90,12 @@ impl Slot {
         self.wake();
     }
 
+    #[inline]
     pub(crate) fn orders(&self) -> u8 {
         self.orders.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn is_told(&self, order: u8) -> bool {
         self.orders() & order != 0
     }
@@ -130,6 +130,7 @@ impl Slot {
 
     // ---- what the socket tells
 
+    #[inline]
     pub(crate) fn has_read(&self, bytes: usize) {
         if bytes == 0 {
             self.ended.store(true, Ordering::Relaxed);
@@ -139,6 +140,7 @@ impl Slot {
         }
     }
 
+    #[inline]
     pub(crate) fn has_written(&self) {
         if self.write_blocked.load(Ordering::Relaxed) {
             self.write_blocked.store(false, Ordering::Relaxed);
@@ -150,6 +152,7 @@ impl Slot {
         self.write_blocked.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     fn has_moved(&self) {
         // The socket belongs to one task at a time, so nobody writes in between.
         let moved = self.moved.load(Ordering::Relaxed);
@@ -158,20 +161,19 @@ impl Slot {
 
     // ---- what requests tell
 
-    pub(crate) fn begins(&self, asks_to_close: bool) {
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        self.heard.store(false, Ordering::Relaxed);
-        self.idle_since.store(NOT_IDLE, Ordering::Relaxed);
-        self.body_wanted.store(false, Ordering::Relaxed);
-        if asks_to_close {
-            self.close_asked.store(true, Ordering::Relaxed);
+    /// Called by the task of the connection only, so these need no read-modify-write.
+    #[inline]
+    pub(crate) fn begins(&self, one_at_a_time: bool) {
+        if one_at_a_time {
+            self.in_flight.store(1, Ordering::Release);
+        } else {
+            self.in_flight.fetch_add(1, Ordering::AcqRel);
         }
-    }
-
-    /// Says whether it was the last one in progress.
-    pub(crate) fn ends(&self) -> bool {
-        self.in_flight.fetch_sub(1, Ordering::AcqRel) == 1
+        let calls = self.calls.load(Ordering::Relaxed);
+        self.calls.store(calls.wrapping_add(1), Ordering::Relaxed);
+        self.heard.store(false, Ordering::Relaxed);
+        self.body_wanted.store(false, Ordering::Relaxed);
+        self.idle_since.store(NOT_IDLE, Ordering::Relaxed);
     }
 
     pub(crate) fn wants_body(&self, wanted: bool) {
@@ -188,6 +190,7 @@ impl Slot {
 
     // ---- what the driver reads
 
+    #[inline]
     pub(crate) fn phase(&self) -> Phase {
         if self.in_flight.load(Ordering::Acquire) > 0 || self.write_blocked.load(Ordering::Relaxed) {
             Phase::Busy
@@ -198,41 +201,55 @@ impl Slot {
         }
     }
 
+    #[inline]
     pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn moved(&self) -> u32 {
         self.moved.load(Ordering::Relaxed)
     }
 
     /// The next move is the peer's, in the middle of a request.
+    #[inline]
     pub(crate) fn waits_for_peer(&self) -> bool {
         self.write_blocked.load(Ordering::Relaxed) || self.body_wanted.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn is_upgraded(&self) -> bool {
         self.upgraded.load(Ordering::Acquire)
     }
 
-    /// The peer has nothing more to say, or promised so.
-    pub(crate) fn peer_is_done(&self) -> bool {
-        self.ended.load(Ordering::Relaxed) || self.close_asked.load(Ordering::Relaxed)
+    pub(crate) fn peer_has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     // ---- who is idle
 
-    pub(crate) fn is_idle_since(&self, since: Option<Instant>) {
-        let nanos = since.map_or(NOT_IDLE, |since| {
-            u64::try_from(since.saturating_duration_since(self.opened).as_nanos()).unwrap_or(NOT_IDLE - 1)
-        });
-        self.idle_since.store(nanos, Ordering::Relaxed);
+    /// In nanoseconds after it was opened.
+    #[inline]
+    pub(crate) fn age(&self) -> u64 {
+        let age = self.opened.elapsed();
+        age.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(age.subsec_nanos()))
+    }
+
+    /// Since this age.
+    #[inline]
+    pub(crate) fn is_idle_since(&self, age: u64) {
+        self.idle_since.store(age, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_not_idle(&self) {
+        self.idle_since.store(NOT_IDLE, Ordering::Relaxed);
     }
 
     /// A connection that never said anything is idle since it was opened.
     pub(crate) fn idle_since(&self) -> Option<Instant> {
         let nanos = self.idle_since.load(Ordering::Relaxed);
-        (nanos != NOT_IDLE).then(|| self.opened + std::time::Duration::from_nanos(nanos))
+        (nanos != NOT_IDLE).then(|| self.opened + Duration::from_nanos(nanos))
     }
 
     /// For the report of what was cut.
@@ -253,15 +270,36 @@ impl Slot {
 
 /// A request in progress; the end of it when dropped.
 pub(crate) struct Flight {
-    pub(crate) slot: Arc<Slot>,
-    /// The answers of HTTP/2 end in tasks of their own, so the driver must be told.
-    pub(crate) wakes: bool,
+    slot: Arc<Slot>,
+    /// HTTP/1: the next request begins when this one is over.
+    one_at_a_time: bool,
+}
+
+impl Flight {
+    #[inline]
+    pub(crate) fn begin(slot: &Arc<Slot>, one_at_a_time: bool) -> Flight {
+        slot.begins(one_at_a_time);
+        Flight { slot: Arc::clone(slot), one_at_a_time }
+    }
+
+    #[inline]
+    pub(crate) fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    #[inline]
+    pub(crate) fn is_http1(&self) -> bool {
+        self.one_at_a_time
+    }
 }
 
 impl Drop for Flight {
+    #[inline]
     fn drop(&mut self) {
-        if self.slot.ends() && self.wakes {
-            self.slot.wake();
+        if self.one_at_a_time {
+            self.slot.in_flight.store(0, Ordering::Release);
+        } else if self.slot.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.slot.wake(); // the answers of HTTP/2 end in tasks of their own, so the driver must be told
         }
     }
 }

@@ -7,7 +7,7 @@ use http::Response;
 use sitebus_http::{Body, Http, Limits};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{Client, greeter, start, wait_until};
+use support::{Client, PATIENCE, greeter, start, wait_until};
 use tokio::sync::Semaphore;
 
 fn room_for(connections: usize) -> Limits {
@@ -51,6 +51,10 @@ fn at_the_limit_the_longest_idle_connection_makes_room() {
     let mut clients: Vec<Client> = (0..3).map(|_| site.connect()).collect();
     for place in [1, 0, 2] {
         clients[place].get("/");
+        // Long enough that the order cannot be in doubt, even on a busy machine.
+        clients[place].stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        assert!(std::io::Read::read(&mut clients[place].stream, &mut [0]).is_err());
+        clients[place].stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
     let mut newcomer = site.connect();
     assert_eq!(newcomer.get("/").text(), "hello");

@@ -149,7 +149,7 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.holder {
             Some(holder) => write!(f, "{holder} listens there"),
-            None => f.write_str("somebody else listens there (`ss -ltnpx`, as root, names the process)"),
+            None => f.write_str("somebody else has it (`ss -tnpax`, as root, names the process)"),
         }
     }
 }
