@@ -4,12 +4,12 @@
 #[cfg(not(shuttle))]
 pub(crate) use self::real::{Condvar, JoinHandle, Mutex, MutexGuard, spawn};
 #[cfg(not(shuttle))]
-pub(crate) use std::thread_local;
+pub(crate) use std::{sync::atomic::AtomicBool, thread_local};
 
 #[cfg(shuttle)]
 pub(crate) use self::model::{Condvar, JoinHandle, Mutex, MutexGuard, spawn};
 #[cfg(shuttle)]
-pub(crate) use shuttle::thread_local;
+pub(crate) use shuttle::{sync::atomic::AtomicBool, thread_local};
 
 /// A thread to be made under that name, which may hold what the name of a thread may not.
 pub(crate) fn thread(name: &str) -> std::thread::Builder {
