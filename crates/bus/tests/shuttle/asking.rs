@@ -1,10 +1,10 @@
 //! Several threads ask at once.
 
 use anyhow::anyhow;
-use sitebus_bus::{Cause, Exit, Priority, START, State};
+use sitebus_bus::{Cause, Error, Exit, Handle, Priority, START, State};
 
 use crate::checker::{hold, in_every_schedule};
-use crate::site::{Note, SHOP, Site, answered, aside, kind};
+use crate::site::{Note, SHOP, Site, answered, aside, join_all, kind};
 
 #[test]
 fn start_stop_and_exit_from_three_threads() {
@@ -15,7 +15,7 @@ fn start_stop_and_exit_from_three_threads() {
         let stop = aside(move || answered(&two.stop(), &["done", "refused"]));
         let exit = aside(move || answered(&three.exit(), &["done"]));
         site.end();
-        [start, stop, exit].map(|thread| thread.join().unwrap());
+        join_all([start, stop, exit]);
     });
 }
 
@@ -56,7 +56,7 @@ fn an_exit_during_a_start_that_waits_to_be_cancelled() {
         site.end();
         let skipped = !notes.all().contains(&Note::Start(SHOP));
         hold(skipped, "nothing of a start, a look or a commit begins once an exit forbids it");
-        [start, exit].map(|thread| thread.join().unwrap());
+        join_all([start, exit]);
     });
 }
 
@@ -72,30 +72,35 @@ fn a_second_exit_hurries_a_drain() {
             aside(move || answered(&handle.exit(), &["done"]))
         });
         site.end();
-        exits.map(|thread| thread.join().unwrap());
+        join_all(exits);
     });
 }
 
+const ORIGINAL: &str = "a failed start is answered with the original error, once everything is over";
+
 #[test]
 fn a_start_that_fails_while_others_ask() {
-    in_every_schedule("a failed start is answered with the original error, once everything is over", || {
+    in_every_schedule(ORIGINAL, || {
         let site = Site::new();
         site.bus.on(START).unwrap().subscribe("broken", |_| Err::<(), _>(anyhow!("no room")));
         let [one, two, three] = [(); 3].map(|()| site.bus.handle());
-        let start = aside(move || {
-            let outcome = one.start();
-            let failures = outcome.as_ref().err().and_then(sitebus_bus::Error::failures);
-            let original = failures.is_some_and(|failures| failures.first().listener() == "broken");
-            hold(original, "a failed start is answered with the original error, once everything is over");
-            hold(one.state() == State::Exiting, "a failed start is answered when the bus has exited");
-        });
-        let joined = aside(move || answered(&two.start(), &["failed", "refused"]));
+        let [start, joined] = [one, two].map(|handle| aside(move || fails_or_is_refused(&handle)));
         let stop = aside(move || answered(&three.stop(), &["done", "refused"]));
         let exit = site.bus.block();
         hold(exit.code() == 1, "success becomes failure after failures");
         site.end();
-        [start, joined, stop].map(|thread| thread.join().unwrap());
+        join_all([start, joined, stop]);
     });
+}
+
+fn fails_or_is_refused(handle: &Handle) {
+    match handle.start() {
+        Err(Error::Failed { failures, .. }) => {
+            let original = failures.len() == 1 && failures.first().listener() == "broken";
+            hold(original && handle.state() == State::Exiting, ORIGINAL);
+        }
+        outcome => answered(&outcome, &["refused"]),
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, MaxSteps, Runner, thread};
 
 /// How many schedules of each kind. PCT holds threads back at up to so many places.
-const RANDOM: usize = 500;
-const PCT: usize = 250;
+const RANDOM: usize = 700;
+const PCT: usize = 300;
 const PLACES: usize = 3;
 const SEED: u64 = 20_010_911;
 
@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// `promise` is what a deadlock of this scenario breaks.
-pub fn in_every_schedule(promise: &'static str, scenario: fn()) {
+pub(crate) fn in_every_schedule(promise: &'static str, scenario: fn()) {
     let schedules = catch_unwind(|| {
         let random = RandomScheduler::new_from_seed(SEED, RANDOM);
         let pct = PctScheduler::new_from_seed(SEED, PLACES, PCT);
@@ -47,11 +47,11 @@ fn config() -> Config {
 
 /// Ends the run unless `kept`. On the bus's own threads a panic would be taken for a listener's failure, so there the thread
 /// stops instead, and the deadlock ends the run.
-pub fn hold(kept: bool, promise: &'static str) {
-    if kept {
-        return;
+pub(crate) fn hold(kept: bool, promise: &'static str) {
+    if kept || BROKEN.get().is_some() {
+        return; // one is enough: a second panic would end the process
     }
-    BROKEN.set(BROKEN.get().or(Some(promise)));
+    BROKEN.set(Some(promise));
     let name = thread::current().name().map(str::to_owned).unwrap_or_default();
     assert!(name.ends_with(" lane") || name.ends_with(" keeper"), "BROKEN PROMISE: {promise}");
     loop {

@@ -2,8 +2,8 @@
 
 use sitebus_bus::{Commit, Priority, State};
 
-use crate::checker::in_every_schedule;
-use crate::site::{Site, answered, aside};
+use crate::checker::{hold, in_every_schedule};
+use crate::site::{Site, answered, aside, join_all};
 
 #[test]
 fn listeners_that_ask_are_noted() {
@@ -13,7 +13,10 @@ fn listeners_that_ask_are_noted() {
         let curious = site.bus.plugin("curious");
         curious.on_start(Priority::from(60), move |_| answered(&on_start.exit(), &["noted"]));
         curious.on_stop(Priority::from(60), move |_| answered(&on_stop.start(), &["refused"]));
-        curious.on_exit(Priority::from(60), move |_| answered(&on_exit.exit(), &["noted"]));
+        curious.on_exit(Priority::from(60), move |exiting| {
+            answered(&on_exit.exit(), &["noted"]);
+            hold(!exiting.hurry().is_set(), "nobody is hurried without a reason");
+        });
         let handle = site.bus.handle();
         let start = aside(move || answered(&handle.start(), &["interrupted"]));
         site.end();
@@ -34,7 +37,7 @@ fn a_reload_that_asks_for_an_exit_while_another_thread_stops() {
         let stop = aside(move || answered(&one.stop(), &["done", "refused"]));
         let graceful = aside(move || answered(&two.graceful(), &["interrupted"]));
         site.end();
-        [stop, graceful].map(|thread| thread.join().unwrap());
+        join_all([stop, graceful]);
     });
 }
 

@@ -7,7 +7,7 @@ use shuttle::thread;
 use sitebus_bus::{Bus, Exit, START, Topic};
 
 use crate::checker::{hold, in_every_schedule};
-use crate::site::{Site, answered, aside};
+use crate::site::{Site, answered, aside, join_all};
 
 const ORDER: Topic<u32> = Topic::new("shop.order");
 
@@ -54,10 +54,14 @@ fn subscribing_during_a_start() {
             let (begins, ends) = (Arc::clone(&began), Arc::clone(&ended));
             let comes = aside(move || {
                 let late = two.plugin("late");
-                late.on_start(sitebus_bus::Priority::DEFAULT, move |_| drop(begins.fetch_add(1, SeqCst)));
-                late.on_stop(sitebus_bus::Priority::DEFAULT, move |_| drop(ends.fetch_add(1, SeqCst)));
+                late.on_start(sitebus_bus::Priority::DEFAULT, move |_| {
+                    begins.fetch_add(1, SeqCst);
+                });
+                late.on_stop(sitebus_bus::Priority::DEFAULT, move |_| {
+                    ends.fetch_add(1, SeqCst);
+                });
             });
-            [start, comes].map(|thread| thread.join().unwrap());
+            join_all([start, comes]);
             answered(&site.bus.exit(), &["done"]);
             site.end();
             hold(
@@ -85,6 +89,6 @@ fn a_listener_that_unsubscribes_itself_and_returns_an_exit() {
         let exit = site.bus.block();
         hold(exit.code() == 4, "an exit keeps its code");
         site.end();
-        [start, publishes].map(|thread| thread.join().unwrap());
+        join_all([start, publishes]);
     });
 }

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use sitebus_bus::{Commit, Error, Priority, Settings};
 
 use crate::checker::{hold, in_every_schedule};
-use crate::site::{Outcome, Site, answered, aside, kind};
+use crate::site::{Outcome, Site, answered, aside, join_all, kind};
 
 /// How often settings were prepared, committed, and given back.
 #[derive(Default)]
@@ -133,6 +133,6 @@ fn destructors_of_settings_and_commits_may_ask_the_bus() {
             aside(move || answered(&one.ask_graceful(settings).wait(), &["done", "interrupted", "refused"]));
         let exit = aside(move || answered(&two.exit(), &["done"]));
         site.end();
-        [graceful, exit].map(|thread| thread.join().unwrap());
+        join_all([graceful, exit]);
     });
 }

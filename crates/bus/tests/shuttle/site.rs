@@ -8,11 +8,11 @@ use sitebus_bus::{Bus, Clock, Done, EXIT, Error, LOG, Priority, STOP, State};
 
 use crate::checker::hold;
 
-pub type Outcome = Result<Done, Error>;
+pub(crate) type Outcome = Result<Done, Error>;
 
 /// What happened, in order: the states that the log tells of, and the listeners that were called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub(crate) enum Note {
     Entered(State),
     Start(&'static str),
     Stop(&'static str),
@@ -22,10 +22,10 @@ pub enum Note {
 
 /// The standard library's lock: it is held for no longer than a push, so no schedule needs to switch there.
 #[derive(Clone, Default)]
-pub struct Notes(Arc<Mutex<Vec<Note>>>);
+pub(crate) struct Notes(Arc<Mutex<Vec<Note>>>);
 
 impl Notes {
-    pub fn add(&self, note: Note) {
+    pub(crate) fn add(&self, note: Note) {
         let known = self.all();
         self.0.lock().unwrap().push(note.clone());
         match note {
@@ -37,7 +37,7 @@ impl Notes {
         }
     }
 
-    pub fn all(&self) -> Vec<Note> {
+    pub(crate) fn all(&self) -> Vec<Note> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -80,18 +80,18 @@ fn exit_listeners_run_once(known: &[Note], name: &'static str) {
 }
 
 /// The name of the listeners that belong to no plugin.
-pub const BARE: &str = "bare";
+pub(crate) const BARE: &str = "bare";
 /// The plugin that listens to everything.
-pub const SHOP: &str = "shop";
+pub(crate) const SHOP: &str = "shop";
 
 /// A bus with one plugin and bare listeners, whose time stands still.
-pub struct Site {
-    pub bus: Bus,
-    pub notes: Notes,
+pub(crate) struct Site {
+    pub(crate) bus: Bus,
+    pub(crate) notes: Notes,
 }
 
 impl Site {
-    pub fn new() -> Site {
+    pub(crate) fn new() -> Site {
         let site = Site {
             bus: Bus::builder("site").clock(Arc::new(Stopped::now())).build(),
             notes: Notes::default(),
@@ -125,14 +125,14 @@ impl Site {
     }
 
     /// Blocks until it has exited, and looks back.
-    pub fn end(self) {
+    pub(crate) fn end(self) {
         let _ = self.bus.block();
         everything_ended(&self.notes);
     }
 }
 
 /// What holds for every site that has exited.
-pub fn everything_ended(notes: &Notes) {
+pub(crate) fn everything_ended(notes: &Notes) {
     let notes = notes.all();
     let exits = notes.iter().filter(|note| matches!(note, Note::Exit(_))).count();
     hold(exits == 2, "exit listeners run exactly once, all of them");
@@ -144,7 +144,7 @@ pub fn everything_ended(notes: &Notes) {
 }
 
 /// What kind of answer it is.
-pub fn kind(outcome: &Outcome) -> &'static str {
+pub(crate) fn kind(outcome: &Outcome) -> &'static str {
     match outcome {
         Ok(Done::Done) => "done",
         Ok(Done::Noted) => "noted",
@@ -157,13 +157,19 @@ pub fn kind(outcome: &Outcome) -> &'static str {
 }
 
 /// Holds if the answer is of one of these kinds.
-pub fn answered(outcome: &Outcome, allowed: &[&str]) {
+pub(crate) fn answered(outcome: &Outcome, allowed: &[&str]) {
     hold(allowed.contains(&kind(outcome)), "every answer is the one that the table demands");
 }
 
 /// Runs this in a thread of its own.
-pub fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+pub(crate) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
     thread::spawn(work)
+}
+
+pub(crate) fn join_all<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 /// A clock that stands still.

@@ -1,14 +1,16 @@
 //! Deadlines: a clock that the scenario moves, and listeners that overrun.
 
-use std::sync::Arc;
-use std::sync::Mutex as Plain;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex as Plain};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use shuttle::sync::{Condvar, Mutex};
 use sitebus_bus::{Bus, Clock, LOG, Limits, Priority, Reason, State};
 
 use crate::checker::{hold, in_every_schedule};
-use crate::site::{answered, aside};
+use crate::site::{answered, aside, join_all};
 
 /// A clock that moves only by hand. The lock of the standard library is held for no longer than a copy.
 #[derive(Default)]
@@ -110,11 +112,12 @@ fn a_start_listener_that_overruns_is_given_up_and_reports_late() {
         });
         gate.until_somebody_hangs();
         clock.advance(SECOND);
+        start.join().unwrap();
         let late = Arc::clone(&gate);
         let lets_go = aside(move || late.open());
         let exit = bus.block();
         hold(exit.code() == 1 && bus.state() == State::Exiting, "a failed start exits");
-        [start, lets_go].map(|thread| thread.join().unwrap());
+        lets_go.join().unwrap();
     });
 }
 
@@ -133,7 +136,7 @@ fn a_stop_listener_that_overruns_does_not_keep_the_exit() {
         let code = bus.block().code();
         hold(code == 1, "success becomes failure after failures");
         gate.open();
-        [exit, start].map(|thread| thread.join().unwrap());
+        join_all([exit, start]);
     });
 }
 
@@ -152,5 +155,33 @@ fn a_log_listener_that_hangs_is_given_up() {
         answered(&bus.exit(), &["done"]);
         let _ = bus.block();
         gate.open();
+    });
+}
+
+/// A waker is foreign code, and this one hangs.
+struct Hangs(Arc<Gate>);
+
+impl Wake for Hangs {
+    fn wake(self: Arc<Hangs>) {
+        self.0.hang();
+    }
+}
+
+#[test]
+fn a_waker_that_hangs_between_two_listeners_does_not_keep_the_lane() {
+    in_every_schedule("no waker can keep the lane: between listeners it has a deadline too", || {
+        let (clock, gate) = (ByHand::new(), Arc::new(Gate::default()));
+        let bus = bus(&clock);
+        let waker = Waker::from(Arc::new(Hangs(Arc::clone(&gate))));
+        let mut ticket = bus.ask_start();
+        if Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)).is_pending() {
+            gate.until_somebody_hangs();
+            clock.advance(SECOND);
+        }
+        answered(&bus.stop(), &["done"]);
+        answered(&bus.start(), &["done"]);
+        answered(&bus.exit(), &["done"]);
+        gate.open();
+        let _ = bus.block();
     });
 }

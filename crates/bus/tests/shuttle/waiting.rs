@@ -4,7 +4,7 @@ use shuttle::future::block_on;
 use sitebus_bus::{State, States, WaitError};
 
 use crate::checker::{hold, in_every_schedule};
-use crate::site::{Site, answered, aside};
+use crate::site::{Site, answered, aside, join_all};
 
 const WOKEN: &str = "whoever waits for a state is told of it: no state is entered in silence";
 
@@ -29,7 +29,7 @@ fn threads_that_wait_for_states() {
         answered(&site.bus.start(), &["done"]);
         answered(&site.bus.exit(), &["done"]);
         site.end();
-        [started, passing, exiting].map(|thread| thread.join().unwrap());
+        join_all([started, passing, exiting]);
     });
 }
 
@@ -69,7 +69,7 @@ fn a_wait_for_what_never_comes_ends_with_the_exit() {
         let dropped = aside(move || drop(two.when(State::Started)));
         answered(&site.bus.exit(), &["done"]);
         site.end();
-        [never, dropped].map(|thread| thread.join().unwrap());
+        join_all([never, dropped]);
     });
 }
 
@@ -79,13 +79,13 @@ fn one_ticket_for_many() {
         let site = Site::new();
         let ticket = site.bus.ask_start();
         let [blocking, awaited, polled] = [(); 3].map(|()| ticket.clone());
-        let one = aside(move || answered(&blocking.wait(), &["done", "interrupted"]));
-        let two = aside(move || answered(&block_on(awaited), &["done", "interrupted"]));
+        let one = aside(move || answered(&blocking.wait(), &["done", "interrupted", "refused"]));
+        let two = aside(move || answered(&block_on(awaited), &["done", "interrupted", "refused"]));
         let exit = site.bus.ask_exit(sitebus_bus::Exit::success("the test"));
-        answered(&ticket.wait(), &["done", "interrupted"]);
+        answered(&ticket.wait(), &["done", "interrupted", "refused"]);
         hold(polled.outcome().is_some(), "every clone of a ticket is answered, blocking or awaited");
         answered(&exit.wait(), &["done"]);
         site.end();
-        [one, two].map(|thread| thread.join().unwrap());
+        join_all([one, two]);
     });
 }
