@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use crate::core::Core;
 use crate::exit::Exit;
 use crate::failure::{Failure, Failures, Reason};
+use crate::foreign::quietly;
 use crate::inbox::Inbox;
 use crate::listener::{Heard, Listener, guarded};
 use crate::machine::PluginId;
@@ -64,6 +65,15 @@ impl<M: ?Sized, O> Listeners<M, O> {
 
     pub(crate) fn hear(&self, index: usize, message: &M) -> anyhow::Result<O> {
         (self.hear[index])(message)
+    }
+}
+
+impl<M: ?Sized, O> Drop for Listeners<M, O> {
+    /// One by one, and guarded: two destructors that panic in one go would end the process.
+    fn drop(&mut self) {
+        for hear in self.hear.drain(..) {
+            quietly(|| drop(hear));
+        }
     }
 }
 

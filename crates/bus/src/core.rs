@@ -1,7 +1,7 @@
 //! What all handles of one bus share, and how the machine's effects reach the outside.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::exit::Exit;
 use crate::failure::{Error, Failure, Failures};
-use crate::foreign::quietly;
+use crate::foreign::{Foreign, quietly};
 use crate::latch::{Flag, Latch};
 use crate::limits::Limits;
 use crate::machine::{Answer, Ask, Effect, Machine, Phase, Step, Tick, TicketId, Work};
@@ -17,13 +17,12 @@ use crate::message::{Commit, Exiting, Graceful, Record, Settings, Start, Stop};
 use crate::registry::Registry;
 use crate::restart::Restarter;
 use crate::round::{Message, Round, Task};
-use crate::state::State;
-use crate::sync::{Condvar, JoinHandle, Mutex, MutexGuard};
+use crate::sync::{AtomicBool, Condvar, JoinHandle, Mutex, MutexGuard};
 use crate::threads::Threads;
 use crate::ticket::{Done, Ticket};
 use crate::timing::{Timing, TimingOutcome};
 use crate::topic::{EXIT, GRACEFUL, LOG, START, STOP, Topic};
-use crate::wait::{WaitError, Waiters};
+use crate::wait::Waiters;
 
 pub(crate) struct Core {
     pub(crate) name: Arc<str>,
@@ -72,17 +71,21 @@ pub(crate) struct Shared {
     pub(crate) lane: u64,
     /// The lane and the keeper, once there are any.
     pub(crate) crew: Option<Crew>,
-    /// The machine has ended, and so do the lane and the keeper.
+    /// The machine has ended.
     pub(crate) ended: bool,
+    /// The last lane is about to end, and so does the keeper.
+    pub(crate) over: bool,
     /// When the keeper will look again by itself.
     pub(crate) keeper_until: Option<Tick>,
-    /// Until when the lane may be at wakers and destructors, between listeners.
+    /// What the lane runs between listeners, one at a time: one that hangs takes only its own lane with it.
+    pub(crate) foreign: VecDeque<Foreign>,
+    /// Until when the lane may be at one of them.
     pub(crate) aside: Option<Tick>,
     /// The owner was dropped on the lane: the lane forgets the listeners when it ends.
     pub(crate) orphaned: bool,
     pub(crate) round: Option<Round>,
-    /// What may be dropped once the machine is at rest: until then it holds failures too, and drops them under the lock.
-    pub(crate) garbage: Vec<Box<dyn Send>>,
+    /// What is dropped once the machine is at rest: until then it holds failures too, and drops them under the lock.
+    pub(crate) garbage: Vec<Foreign>,
     pub(crate) waiters: Waiters,
     pub(crate) timings: Vec<Timing>,
     pub(crate) last_graceful: Option<Result<(), Error>>,
@@ -99,29 +102,6 @@ pub(crate) struct Crew {
     pub(crate) keeper: Option<JoinHandle>,
 }
 
-/// What is to be done once no lock is held, since it runs foreign code: wakers and destructors.
-pub(crate) enum Wake {
-    Ticket(Latch<Result<Done, Error>>, Result<Done, Error>),
-    Waiter(Latch<Result<State, WaitError>>, Result<State, WaitError>),
-    Flag(Flag),
-    Exited(Latch<Exit>, Exit),
-    Forget(Box<dyn Send>),
-}
-
-impl Wake {
-    pub(crate) fn fire(self) {
-        match self {
-            Wake::Ticket(latch, answer) => latch.set(answer),
-            Wake::Waiter(latch, answer) => latch.set(answer),
-            Wake::Flag(flag) => flag.raise(),
-            Wake::Exited(latch, exit) => latch.set(exit),
-            Wake::Forget(garbage) => {
-                quietly(|| drop(garbage));
-            }
-        }
-    }
-}
-
 impl Core {
     pub(crate) fn new(name: Arc<str>, limits: Limits, clock: Arc<dyn Clock>) -> Arc<Core> {
         Arc::new_cyclic(|me: &Weak<Core>| {
@@ -129,8 +109,11 @@ impl Core {
             let channels = BuiltIn::of(&registry, me);
             let keeper = Weak::clone(me);
             let by_hand = clock.moves_by_hand(Arc::new(move || {
-                if let Some(core) = keeper.upgrade() {
-                    let _shared = core.lock();
+                let Some(core) = keeper.upgrade() else { return };
+                let shared = core.lock();
+                // As a clock that runs would do it: so that a keeper that should have been told of a deadline, and was not,
+                // misses it under a test's clock too.
+                if shared.keeper_until.is_some_and(|until| until <= core.now()) {
                     core.keeper_wakes.notify_one();
                 }
             }));
@@ -167,9 +150,9 @@ impl Core {
 
     /// Takes what the machine has to say, lets go of the lock, and wakes whom it concerns.
     pub(crate) fn publish_effects(&self, mut shared: MutexGuard<'_, Shared>) {
-        let wakes = shared.apply_effects(&self.exited);
+        let foreign = shared.apply_effects(&self.exited);
         drop(shared);
-        wakes.into_iter().for_each(Wake::fire);
+        foreign.into_iter().for_each(Foreign::run);
     }
 
     pub(crate) fn now(&self) -> Tick {
@@ -263,7 +246,9 @@ impl Shared {
             lane: 0,
             crew: None,
             ended: false,
+            over: false,
             keeper_until: None,
+            foreign: VecDeque::new(),
             aside: None,
             orphaned: false,
             round: None,
@@ -286,7 +271,7 @@ impl Shared {
         machine.step(core.now(), |phase| {
             let new = Round::of(phase, &core.channels);
             let plan = new.plan(&core.channels);
-            garbage.extend(round.replace(new).map(|old| Box::new(old) as Box<dyn Send>));
+            garbage.extend(round.replace(new).map(Foreign::forget));
             plan
         })
     }
@@ -316,34 +301,36 @@ impl Shared {
         self.timings.push(Timing { step: phase.name(), listener, took, outcome });
     }
 
-    pub(crate) fn apply_effects(&mut self, exited: &Latch<Exit>) -> Vec<Wake> {
-        let mut wakes = Vec::new();
+    /// Answers and wakes whom the machine has something to say to, but for the foreign code that is part of it.
+    #[must_use = "these futures would never be woken"]
+    pub(crate) fn apply_effects(&mut self, exited: &Latch<Exit>) -> Vec<Foreign> {
+        let mut foreign = Vec::new();
         for effect in self.machine.effects() {
             match effect {
-                Effect::Entered(state) => self.waiters.entered(state, &mut wakes),
+                Effect::Entered(state) => self.waiters.entered(state, &mut foreign),
                 Effect::Began { phase, settings } => self.began(phase, settings),
                 Effect::Reloaded(answer) => {
                     let old = self.last_graceful.replace(spell(answer).map(drop));
-                    self.garbage.push(Box::new(old));
+                    self.garbage.push(Foreign::forget(old));
                 }
                 Effect::Answered(ticket, answer) => {
                     if let Some(unused) = self.settings.remove(&ticket) {
-                        wakes.push(Wake::Forget(Box::new(unused)));
+                        foreign.push(Foreign::forget(unused));
                     }
                     if let Some(latch) = self.tickets.remove(&ticket) {
-                        wakes.push(Wake::Ticket(latch, spell(answer)));
+                        foreign.extend(latch.put(spell(answer)));
                     }
                 }
-                Effect::Cancel => wakes.push(Wake::Flag(self.cancelled.clone())),
-                Effect::Hurry => wakes.push(Wake::Flag(self.hurry.clone())),
+                Effect::Cancel => foreign.extend(self.cancelled.raise()),
+                Effect::Hurry => foreign.extend(self.hurry.raise()),
                 Effect::Exited(exit) => {
                     self.ended = true;
-                    self.waiters.exited(&exit, &mut wakes);
-                    wakes.push(Wake::Exited(exited.clone(), exit));
+                    self.waiters.exited(&exit, &mut foreign);
+                    foreign.extend(exited.put(exit));
                 }
             }
         }
-        wakes
+        foreign
     }
 
     fn began(&mut self, phase: Phase, settings: Option<TicketId>) {
@@ -356,21 +343,21 @@ impl Shared {
         self.cancelled = Flag::new();
         self.hurry = Flag::new();
         if self.machine.hurried() {
-            self.hurry.raise();
+            drop(self.hurry.raise()); // nobody can wait for it yet
         }
         let new = settings.and_then(|ticket| self.settings.remove(&ticket)).unwrap_or_default();
-        self.garbage.push(Box::new(std::mem::replace(&mut self.current, new)));
+        self.garbage.push(Foreign::forget(std::mem::replace(&mut self.current, new)));
     }
 
-    /// The effects of a machine at rest, and everything that nobody needs any more.
-    pub(crate) fn tidy(&mut self, exited: &Latch<Exit>) -> Vec<Wake> {
-        let mut wakes = self.apply_effects(exited);
+    /// Hands the lane everything foreign that a machine at rest has left over.
+    pub(crate) fn tidy(&mut self, exited: &Latch<Exit>) {
+        let foreign = self.apply_effects(exited);
+        self.foreign.extend(foreign);
         if let Some(round) = self.round.take() {
-            let settings = std::mem::take(&mut self.current);
-            wakes.push(Wake::Forget(Box::new((round, settings))));
+            self.garbage.push(Foreign::forget(round));
+            self.garbage.push(Foreign::forget(std::mem::take(&mut self.current)));
         }
-        wakes.extend(std::mem::take(&mut self.garbage).into_iter().map(Wake::Forget));
-        wakes
+        self.foreign.extend(self.garbage.drain(..));
     }
 }
 

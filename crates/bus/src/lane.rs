@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::core::{Core, Crew, Shared, Wake};
+use crate::core::{Core, Crew, Shared};
 use crate::failure::{Failure, Reason};
-use crate::foreign::quietly;
-use crate::machine::{CallId, Outcome, Step, Work};
+use crate::foreign::{Foreign, quietly};
+use crate::machine::{CallId, Outcome, Step, Tick, Work};
 use crate::message::Level;
 use crate::sync::{MutexGuard, spawn, thread_local};
 use crate::timing::TimingOutcome;
@@ -44,12 +44,14 @@ impl Core {
         let Some(core) = self.me.upgrade().filter(|_| shared.crew.is_none() && !shared.ended) else {
             return Ok(());
         };
-        let watched = Arc::clone(&core);
-        let keeper = spawn(format!("{} keeper", self.name), move || watched.keep())?;
-        let first = shared.lane;
-        match spawn(format!("{} lane", self.name), move || core.run_lane(first)) {
-            Ok(lane) => shared.crew = Some(Crew { lane: Some(lane), keeper: Some(keeper) }),
-            Err(error) => return Err(error), // the keeper finds that it has no crew, and ends
+        let (watched, first) = (Arc::clone(&core), shared.lane);
+        let lane = spawn(format!("{} lane", self.name), move || core.run_lane(first))?;
+        match spawn(format!("{} keeper", self.name), move || watched.keep()) {
+            Ok(keeper) => shared.crew = Some(Crew { lane: Some(lane), keeper: Some(keeper) }),
+            Err(error) => {
+                shared.lane += 1; // that lane finds that it is not wanted, and ends
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -59,63 +61,111 @@ impl Core {
         INSIDE.with(|inside| inside.set(Some(self.address())));
         let mut shared = self.lock();
         while shared.lane == own {
+            if let Some(foreign) = shared.foreign.pop_front() {
+                shared = self.run_aside(shared, own, || foreign.run());
+                continue;
+            }
             match shared.step(&self) {
-                Step::Ended => return self.end_lane(shared),
-                Step::Idle => {
-                    let wakes = shared.tidy(&self.exited);
-                    if wakes.is_empty() {
-                        shared = self.lane_wakes.wait(shared);
+                Step::Ended => {
+                    shared.tidy(&self.exited);
+                    if !shared.foreign.is_empty() {
                         continue;
                     }
-                    shared.aside = Some(self.now().saturating_add(self.limits.log));
-                    self.keeper_wakes.notify_one();
-                    drop(shared);
-                    wakes.into_iter().for_each(Wake::fire);
-                    shared = self.lock();
-                    if shared.lane == own {
-                        shared.aside = None;
+                    if !std::mem::take(&mut shared.orphaned) {
+                        return self.end_lane(shared);
+                    }
+                    shared = self.run_aside(shared, own, || self.forget_all());
+                }
+                Step::Idle => {
+                    shared.tidy(&self.exited);
+                    if shared.foreign.is_empty() {
+                        shared = self.lane_wakes.wait(shared);
                     }
                 }
-                Step::Run { id, deadline, work } => {
-                    if shared.keeper_until.is_none_or(|until| deadline < until) {
-                        self.keeper_wakes.notify_one();
-                    }
-                    // Effects first: they set up what the listener is told.
-                    let wakes = shared.apply_effects(&self.exited);
-                    let task = shared.task(&work, self.instant(deadline));
-                    drop(shared);
-                    wakes.into_iter().for_each(Wake::fire);
-                    let began = self.now();
-                    let outcome = task.map_or(Outcome::Ok, |task| task.perform(&self));
-                    shared = self.lock();
-                    let took = self.now().saturating_sub(began);
-                    if let Some(late) = shared.report(id, &work, outcome, took) {
-                        drop(shared);
-                        quietly(|| drop((late, work)));
-                        return;
-                    }
-                }
+                Step::Run { id, deadline, work } => match self.run_step(shared, own, id, deadline, work) {
+                    Some(guard) => shared = guard,
+                    None => return,
+                },
             }
         }
     }
 
+    /// Does one step. Nothing if this lane was given up meanwhile: then whatever is dropped here is foreign, and no lock is
+    /// held.
+    fn run_step<'a>(
+        &'a self,
+        mut shared: MutexGuard<'a, Shared>,
+        own: u64,
+        id: CallId,
+        deadline: Tick,
+        work: Work<Failure>,
+    ) -> Option<MutexGuard<'a, Shared>> {
+        if shared.keeper_until.is_none_or(|until| deadline < until) {
+            self.keeper_wakes.notify_one();
+        }
+        // Effects first: they set up what the listener is told.
+        let foreign = shared.apply_effects(&self.exited);
+        shared.foreign.extend(foreign);
+        let task = shared.task(&work, self.instant(deadline));
+        while shared.lane == own
+            && let Some(foreign) = shared.foreign.pop_front()
+        {
+            drop(shared);
+            foreign.run();
+            shared = self.lock();
+        }
+        let wanted = shared.lane == own;
+        drop(shared);
+        if !wanted {
+            quietly(|| drop((task, work)));
+            return None;
+        }
+        let began = self.now();
+        let outcome = task.map_or(Outcome::Ok, |task| task.perform(self));
+        let mut shared = self.lock();
+        let took = self.now().saturating_sub(began);
+        let late = shared.report(id, &work, outcome, took);
+        if late.is_some() {
+            drop(shared);
+            quietly(|| drop((late, work)));
+            return None;
+        }
+        Some(shared)
+    }
+
+    /// Runs foreign code between two listeners, within a time that the keeper watches.
+    fn run_aside<'a>(
+        &'a self,
+        mut shared: MutexGuard<'a, Shared>,
+        own: u64,
+        body: impl FnOnce(),
+    ) -> MutexGuard<'a, Shared> {
+        let until = self.now().saturating_add(self.limits.log);
+        shared.aside = Some(until);
+        if shared.keeper_until.is_none_or(|known| until < known) {
+            self.keeper_wakes.notify_one();
+        }
+        drop(shared);
+        body();
+        shared = self.lock();
+        if shared.lane == own {
+            shared.aside = None;
+        }
+        shared
+    }
+
     /// The last thing that the last lane does.
     fn end_lane(&self, mut shared: MutexGuard<'_, Shared>) {
-        let wakes = shared.tidy(&self.exited);
-        let orphaned = shared.orphaned;
-        drop(shared);
+        shared.over = true;
         self.keeper_wakes.notify_one();
-        wakes.into_iter().for_each(Wake::fire);
-        if orphaned {
-            self.forget_all();
-        }
+        drop(shared);
         self.lane_over.set(());
     }
 
     /// The body of the keeper thread. No foreign code runs on it.
     fn keep(self: Arc<Core>) {
         let mut shared = self.lock();
-        while shared.crew.is_some() && !shared.ended {
+        while !shared.over {
             let now = self.now();
             if let Some((work, given)) = shared.machine.overdue(now) {
                 self.give_up(&mut shared, &work, given);
@@ -126,20 +176,12 @@ impl Core {
                 shared = self.replace_lane(shared);
                 continue;
             }
-            let due = [shared.machine.deadline(), shared.aside].into_iter().flatten().min();
-            shared.keeper_until = due.map(|due| due.min(now.saturating_add(self.longest_look_away())));
+            shared.keeper_until = [shared.machine.deadline(), shared.aside].into_iter().flatten().min();
             shared = match shared.keeper_until {
                 Some(until) if !self.by_hand => self.keeper_wakes.wait_until(shared, self.instant(until)),
                 _ => self.keeper_wakes.wait(shared),
             };
         }
-    }
-
-    /// A keeper that looks at least this often while a step runs need not be woken for the log line that follows it. That
-    /// wake-up would come right before those of the threads that wait for the new state, and would hold them up.
-    fn longest_look_away(&self) -> Duration {
-        const AT_LEAST: Duration = Duration::from_millis(100);
-        self.limits.log.max(AT_LEAST)
     }
 
     /// Goes on without the step that the lane is at.
@@ -174,20 +216,17 @@ impl Core {
 
     /// Waits for the lane and the keeper, which end by themselves once the bus has exited.
     pub(crate) fn dismiss_crew(&self) {
-        let Some(crew) = self.lock().crew.take() else { return };
-        self.keeper_wakes.notify_one();
-        let until = Instant::now().checked_add(self.limits.join);
-        if self.lane_over.wait(until).is_none() {
-            // Not in a listener, since those have deadlines, but in a waker or a destructor.
-            let limit = self.limits.join;
-            return self.log(
-                Level::Error,
-                format!(
-                    "the lane was left behind: it had not ended {limit:?} after the last listener, so a waker or a destructor \
-                     hangs"
-                ),
-            );
+        if self.lock().crew.is_none() {
+            return;
         }
+        let limit = self.limits.join;
+        if self.lane_over.wait(Instant::now().checked_add(limit)).is_none() {
+            let line = format!(
+                "the lane was left behind {limit:?} after the last listener: a waker or a destructor hangs"
+            );
+            return self.log(Level::Error, line);
+        }
+        let Some(crew) = self.lock().crew.take() else { return };
         for thread in [crew.lane, crew.keeper].into_iter().flatten() {
             let _ = thread.join(); // neither panics
         }
@@ -224,7 +263,7 @@ impl Shared {
             return Some(outcome);
         }
         if let Outcome::Failed(failure) = outcome {
-            self.garbage.push(Box::new(failure));
+            self.garbage.push(Foreign::forget(failure));
         }
         self.time(work, took, timed);
         None

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::foreign::quietly;
+use crate::foreign::Foreign;
 use crate::sync::{Condvar, Mutex};
 
 /// Cheap to clone; all clones are one latch.
@@ -36,19 +36,23 @@ impl<T: Clone> Latch<T> {
         Latch(Arc::new(Inner { cell: Mutex::new(cell), set: Condvar::default() }))
     }
 
-    /// Sets the value, unless there is one, and wakes everybody. Wakers are foreign code: no lock of ours may be held.
+    /// Sets the value, unless there is one, and wakes everybody. No lock of ours may be held, since wakers are foreign.
     pub(crate) fn set(&self, value: T) {
+        self.put(value).for_each(Foreign::run);
+    }
+
+    /// Sets the value, unless there is one, and wakes the threads that block. The caller wakes the futures.
+    #[must_use = "these futures would never be woken"]
+    pub(crate) fn put(&self, value: T) -> impl Iterator<Item = Foreign> + use<T> {
         let mut cell = self.0.cell.lock();
-        if cell.value.is_some() {
-            return;
-        }
-        cell.value = Some(value);
-        let wakers = std::mem::take(&mut cell.wakers);
-        drop(cell);
-        self.0.set.notify_all();
-        for waker in wakers.into_values() {
-            quietly(|| waker.wake());
-        }
+        let wakers = if cell.value.is_none() {
+            cell.value = Some(value);
+            self.0.set.notify_all();
+            std::mem::take(&mut cell.wakers)
+        } else {
+            BTreeMap::new()
+        };
+        wakers.into_values().map(Foreign::Wake)
     }
 
     pub(crate) fn get(&self) -> Option<T> {
@@ -121,8 +125,9 @@ impl Flag {
         Flag(Latch::new())
     }
 
-    pub(crate) fn raise(&self) {
-        self.0.set(());
+    #[must_use = "these futures would never be woken"]
+    pub(crate) fn raise(&self) -> impl Iterator<Item = Foreign> + use<> {
+        self.0.put(())
     }
 
     /// Whether it has happened.

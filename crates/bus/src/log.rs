@@ -39,7 +39,6 @@ impl Core {
             self.deliver(&listeners, &record);
             LOGGING.with(|logging| logging.borrow_mut().pop());
         }
-        quietly(|| drop(listeners)); // the last ones to know a listener drop it
     }
 
     fn is_logging(&self) -> bool {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Weak};
 
 use crate::channel::{Channel, Inner, Table};
 use crate::core::Core;
-use crate::foreign::quietly;
 use crate::machine::PluginId;
 use crate::priority::Priority;
 use crate::sync::Mutex;
@@ -61,9 +60,7 @@ impl Registry {
         channels.closed = true;
         let all = channels.by_name.values().cloned().collect::<Vec<_>>();
         drop(channels);
-        for table in all {
-            quietly(|| table.close());
-        }
+        all.iter().for_each(|table| table.close());
     }
 }
 

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::core::{Core, Wake};
+use crate::core::Core;
 use crate::exit::Exit;
+use crate::foreign::Foreign;
 use crate::latch::{Latch, LatchFuture};
 use crate::state::{State, States};
 
@@ -56,15 +57,17 @@ pub(crate) struct Waiters {
 struct WaiterId(u64);
 
 impl Waiters {
-    pub(crate) fn entered(&mut self, state: State, wakes: &mut Vec<Wake>) {
+    pub(crate) fn entered(&mut self, state: State, foreign: &mut Vec<Foreign>) {
         let woken = self.waiting.extract_if(.., |_, (states, _)| states.contains(state));
-        wakes.extend(woken.map(|(_, (_, latch))| Wake::Waiter(latch, Ok(state))));
+        foreign.extend(woken.flat_map(|(_, (_, latch))| latch.put(Ok(state))));
     }
 
-    pub(crate) fn exited(&mut self, exit: &Exit, wakes: &mut Vec<Wake>) {
-        wakes.extend(std::mem::take(&mut self.waiting).into_values().map(|(states, latch)| {
-            Wake::Waiter(latch, Err(WaitError::Exited { states, exit: exit.clone() }))
-        }));
+    pub(crate) fn exited(&mut self, exit: &Exit, foreign: &mut Vec<Foreign>) {
+        let waiting = std::mem::take(&mut self.waiting).into_values();
+        foreign
+            .extend(waiting.flat_map(|(states, latch)| {
+                latch.put(Err(WaitError::Exited { states, exit: exit.clone() }))
+            }));
     }
 
     fn join(&mut self, states: States, latch: Latch<Result<State, WaitError>>) -> WaiterId {
@@ -85,7 +88,9 @@ struct Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
+        // Whoever was answered is off the list already. To make sure would cost a second sleep: the lock is most in demand
+        // right after a change of state.
+        if let Some(id) = self.id.filter(|_| self.latch.get().is_none()) {
             let left = self.core.lock().waiters.waiting.remove(&id);
             drop(left);
         }
