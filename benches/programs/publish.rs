@@ -2,6 +2,7 @@
 //! the Python buses.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -17,6 +18,7 @@ const COUNTS: [usize; 3] = [1, 10, 100];
 const ORDER: Topic<u64> = Topic::new("bench.order");
 const LOOP: &str = "loop over Vec<Box<dyn Fn>>";
 const SNAPSHOT: &str = "arc-swap snapshot and loop";
+const SNAPSHOT_CALL: &str = "the same behind a call";
 const BUS: &str = "sitebus publish";
 const BUS_AGAIN: &str = "sitebus publish, a second bus";
 
@@ -49,7 +51,7 @@ fn main() -> Result<()> {
     for (kind, title) in [(Kind::Distinct, "each a function of its own"), (Kind::Alike, "all one function")] {
         let results =
             COUNTS.map(|count| run(kind, count, rounds, &options)).into_iter().collect::<Result<Vec<_>>>()?;
-        report.tables.push(costs(title, &results, &[LOOP, SNAPSHOT, BUS, BUS_AGAIN]));
+        report.tables.push(costs(title, &results, &[LOOP, SNAPSHOT, SNAPSHOT_CALL, BUS, BUS_AGAIN]));
         report.tables.push(ratios(title, &results));
         report.marks.extend(marks(title, &results));
     }
@@ -82,10 +84,12 @@ fn bare(kind: Kind, count: usize, slice: Duration) -> Result<Vec<Contestant<'sta
     let (mut plain, mut shared) = (Vec::<Hear>::new(), Vec::<Hear>::new());
     listeners(kind, count, &mut plain);
     listeners(kind, count, &mut shared);
-    let shared = ArcSwap::from_pointee(shared);
+    let shared = Arc::new(ArcSwap::from_pointee(shared));
+    let called = Arc::clone(&shared);
     Ok(vec![
         timed(LOOP, slice, move |turns| LOOPS.map(|copy| copy(&plain, turns)))?,
         timed(SNAPSHOT, slice, move |turns| SNAPSHOT_LOOPS.map(|copy| copy(&shared, turns)))?,
+        timed(SNAPSHOT_CALL, slice, move |turns| SNAPSHOT_CALLS.map(|copy| copy(&called, turns)))?,
     ])
 }
 
@@ -111,6 +115,7 @@ macro_rules! copies {
 
 const LOOPS: Copies<Vec<Hear>> = copies!(bare_loop);
 const SNAPSHOT_LOOPS: Copies<ArcSwap<Vec<Hear>>> = copies!(snapshot_loop);
+const SNAPSHOT_CALLS: Copies<ArcSwap<Vec<Hear>>> = copies!(snapshot_calls);
 const PUBLISHES: Copies<Channel<u64>> = copies!(publish);
 
 fn timed<'a>(
@@ -144,6 +149,22 @@ fn snapshot_loop<const COPY: usize>(listeners: &ArcSwap<Vec<Hear>>, turns: u64) 
         for hear in black_box(listeners).load().iter() {
             hear(message);
         }
+    }
+}
+
+/// A publish is a call, and what its frame costs is in it: so this is what the bus itself adds to the loop.
+#[inline(never)]
+fn snapshot_call(listeners: &ArcSwap<Vec<Hear>>, message: &u64) {
+    for hear in listeners.load().iter() {
+        hear(message);
+    }
+}
+
+#[inline(never)]
+fn snapshot_calls<const COPY: usize>(listeners: &ArcSwap<Vec<Hear>>, turns: u64) {
+    move_on::<COPY>();
+    for turn in 0..turns {
+        snapshot_call(black_box(listeners), black_box(&turn));
     }
 }
 
@@ -200,8 +221,9 @@ fn costs(title: &str, results: &[Results<1>], names: &[&str]) -> Table {
     Table { title: format!("ns per publish, {title}"), columns: columns(), rows }
 }
 
-const RATIOS: [(&str, &str, &str); 3] = [
+const RATIOS: [(&str, &str, &str); 4] = [
     ("sitebus / snapshot loop", BUS, SNAPSHOT),
+    ("sitebus / snapshot loop behind a call", BUS, SNAPSHOT_CALL),
     ("sitebus / plain loop", BUS, LOOP),
     ("sitebus / itself", BUS_AGAIN, BUS),
 ];

@@ -15,8 +15,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use parking_lot::{Condvar, Mutex};
 use sitebus_benches::{
-    Busy, Cell, Contestant, Machine, Mark, Options, Report, Results, Table, compete, is_misleading_build,
-    percentile,
+    Busy, Cell, Contestant, Cores, Machine, Mark, Options, Report, Results, Table, compete,
+    is_misleading_build, percentile,
 };
 use sitebus_bus::{Bus, START, State};
 
@@ -28,6 +28,9 @@ const FIGURES: [&str; 2] = ["p50", "p99"];
 /// How long the waiter has slept when the state comes, and how often in a round. The core that it sleeps on may still look
 /// for work after the first, so that it wakes up fastest; after the second it sleeps too.
 const PAUSES: [(Duration, usize); 2] = [(Duration::from_micros(50), 200), (Duration::from_millis(2), 50)];
+/// Waiter and waker have a core each: else some runs would wake the waiter on the waker's core, and others would not.
+const WAITER: usize = 0;
+const WAKER: usize = 1;
 /// Nothing takes this long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -46,13 +49,17 @@ fn main() -> Result<()> {
     if is_misleading_build(&options) {
         return Ok(());
     }
+    let cores = Cores::of_process();
     let rounds = options.rounds(51);
     let busy = Busy::watch();
     let machine = Machine::here(&["parking_lot", "sitebus-bus"]);
     let mut report = Report::new("wakeup", &options, rounds, machine);
+    if !cores.pin(WAITER) {
+        report.left_out.push("keeping waiter and waker on cores of their own: not possible here".to_owned());
+    }
     for (pause, samples) in PAUSES {
         let samples = if options.quick { 10 } else { samples };
-        let results = run(pause, samples, rounds)?;
+        let results = run(pause, samples, rounds, &cores)?;
         report.tables.extend([latencies(&results, pause, samples), ratios(&results, pause)]);
         let what = format!("p50 of sitebus / Condvar after {pause:?} of sleep");
         let (ratio, itself) = (results.ratio(BUS, TWIN, 0), results.ratio(BUS_AGAIN, BUS, 0));
@@ -61,12 +68,12 @@ fn main() -> Result<()> {
     report.print(&options, &busy)
 }
 
-fn run(pause: Duration, samples: usize, rounds: usize) -> Result<Results<2>> {
+fn run(pause: Duration, samples: usize, rounds: usize, cores: &Cores) -> Result<Results<2>> {
     let contestants = vec![
-        through_bus(BUS, pause, samples)?,
-        through_condvar(TWIN, pause, samples),
-        through_bus(BUS_AGAIN, pause, samples)?,
-        through_condvar(TWIN_AGAIN, pause, samples),
+        through_bus(BUS, samples, Meeting::new(pause, cores))?,
+        through_condvar(TWIN, samples, Meeting::new(pause, cores)),
+        through_bus(BUS_AGAIN, samples, Meeting::new(pause, cores))?,
+        through_condvar(TWIN_AGAIN, samples, Meeting::new(pause, cores)),
     ];
     compete(contestants, rounds)
 }
@@ -74,19 +81,21 @@ fn run(pause: Duration, samples: usize, rounds: usize) -> Result<Results<2>> {
 /// What waiter and waker share: both wait for each other, so that the waiter sleeps when the state comes.
 struct Meeting {
     pause: Duration,
+    cores: Cores,
     epoch: Instant,
     waiter_is_ready: AtomicBool,
     changed_at: AtomicU64,
 }
 
 impl Meeting {
-    fn new(pause: Duration) -> Arc<Meeting> {
+    fn new(pause: Duration, cores: &Cores) -> Arc<Meeting> {
         let (waiter_is_ready, changed_at) = (AtomicBool::new(false), AtomicU64::new(0));
-        Arc::new(Meeting { pause, epoch: Instant::now(), waiter_is_ready, changed_at })
+        Arc::new(Meeting { pause, cores: cores.clone(), epoch: Instant::now(), waiter_is_ready, changed_at })
     }
 
     /// On the waker's thread, right before the change. It spins, so that it is running already when it has to wake.
     fn time_the_change(&self) {
+        self.cores.pin(WAKER);
         while !self.waiter_is_ready.swap(false, Ordering::AcqRel) {
             spin_loop();
         }
@@ -119,8 +128,8 @@ fn figures(samples: usize, mut sample: impl FnMut() -> Result<f64>) -> Result<[f
     Ok([percentile(&latencies, 0.5), percentile(&latencies, 0.99)])
 }
 
-fn through_bus(name: &str, pause: Duration, samples: usize) -> Result<Contestant<'static, 2>> {
-    let (bus, meeting) = (Bus::new("bench"), Meeting::new(pause));
+fn through_bus(name: &str, samples: usize, meeting: Arc<Meeting>) -> Result<Contestant<'static, 2>> {
+    let bus = Bus::new("bench");
     let waker = Arc::clone(&meeting);
     bus.on(START)?.subscribe("waker", move |_| waker.time_the_change());
     Ok(Contestant::new(name, move || {
@@ -159,9 +168,9 @@ enum Turn {
 }
 
 impl Twin {
-    fn new(pause: Duration) -> Twin {
+    fn new(meeting: Arc<Meeting>) -> Twin {
         let (state, asked, turned) = (Mutex::new(Turn::Off), Condvar::new(), Condvar::new());
-        let shared = Arc::new(Turning { meeting: Meeting::new(pause), state, asked, turned });
+        let shared = Arc::new(Turning { meeting, state, asked, turned });
         let turning = Arc::clone(&shared);
         Twin { shared, worker: Some(thread::spawn(move || turning.work())) }
     }
@@ -218,8 +227,8 @@ impl Drop for Twin {
     }
 }
 
-fn through_condvar(name: &str, pause: Duration, samples: usize) -> Contestant<'static, 2> {
-    let twin = Twin::new(pause);
+fn through_condvar(name: &str, samples: usize, meeting: Arc<Meeting>) -> Contestant<'static, 2> {
+    let twin = Twin::new(meeting);
     Contestant::new(name, move || figures(samples, || twin.sample()))
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod busy;
+mod cores;
 mod listeners;
 mod machine;
 mod options;
@@ -10,6 +11,7 @@ mod rounds;
 mod summary;
 
 pub use crate::busy::Busy;
+pub use crate::cores::Cores;
 pub use crate::listeners::{Audience, Hear, Kind, listeners};
 pub use crate::machine::Machine;
 pub use crate::options::{Options, is_misleading_build, target_folder};

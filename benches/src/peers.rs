@@ -50,8 +50,8 @@ impl Peers {
     /// # Errors
     /// A Python that has them failed to answer.
     pub fn find() -> Result<Result<Peers, String>> {
-        let own = environment()?.join("bin/python");
-        let python = if own.exists() { own } else { PathBuf::from("python3") };
+        let own = environment().map(|folder| folder.join("bin/python")).ok().filter(|own| own.exists());
+        let python = own.unwrap_or_else(|| PathBuf::from("python3"));
         let Ok(talk) = Talk::with(&python) else { return Ok(Err(LEFT_OUT.to_owned())) };
         let talk = RefCell::new(talk);
         let answer = talk.borrow_mut().ask("versions");
