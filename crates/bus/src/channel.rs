@@ -177,6 +177,15 @@ impl<M: ?Sized + 'static, O: 'static> Channel<M, O> {
 impl<M: ?Sized + 'static> Channel<M> {
     /// Calls every listener in order. Costs a few nanoseconds more than a loop over closures; takes no lock.
     ///
+    /// It is for topics without output; [`collect`](Channel::collect) is for the others:
+    ///
+    /// ```compile_fail,E0599
+    /// const PRICE: sitebus_bus::Topic<str, u64> = sitebus_bus::Topic::new("shop.price");
+    /// let bus = sitebus_bus::Bus::new("shop");
+    /// bus.on(PRICE)?.publish("tea")?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The listeners that failed. All others have run, unless one returned an [`Exit`]: that one is in the report too, ends
     /// the publish, and the bus has been asked to exit with it.

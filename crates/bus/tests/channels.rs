@@ -107,6 +107,20 @@ fn everything_but_the_ownership_may_be_shared_between_threads() {
     sent::<Commit>();
 }
 
+/// Compiles only as long as exactly one of the two implementations fits.
+#[test]
+fn there_is_one_owner_and_one_inbox_for_one_who_reads() {
+    trait NotBoth<Which> {
+        fn one() {}
+    }
+    struct Cloneable;
+    impl<T> NotBoth<()> for T {}
+    impl<T: Clone> NotBoth<Cloneable> for T {}
+    <Bus as NotBoth<_>>::one();
+    <Inbox<u8> as NotBoth<_>>::one();
+    <Commit as NotBoth<_>>::one();
+}
+
 #[test]
 fn a_channel_is_published_on_by_many_threads_at_once_while_others_come_and_go() {
     let bus = Bus::new("shop");

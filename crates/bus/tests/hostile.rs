@@ -69,7 +69,7 @@ fn within_patience(body: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
-fn an_error_that_asks_the_bus_when_it_is_dropped_or_printed() {
+fn an_error_may_ask_the_bus_when_it_is_dropped_or_printed() {
     within_patience(|| {
         let (bus, heard) = (Bus::new("site"), Transcript::new());
         let fails = |bus: &Bus, heard: &Transcript| {
@@ -100,7 +100,7 @@ fn an_error_that_asks_the_bus_when_it_is_dropped_or_printed() {
 }
 
 #[test]
-fn settings_a_commit_and_a_listener_that_ask_the_bus_when_they_are_dropped() {
+fn settings_a_commit_and_a_listener_may_ask_the_bus_when_they_are_dropped() {
     within_patience(|| {
         let (bus, heard) = (Bus::new("site"), Transcript::new());
         let pest = |heard: &Transcript| Pest(bus.handle(), heard.clone());
@@ -287,7 +287,7 @@ fn a_waker_that_hangs_after_the_exit_keeps_block_no_longer_than_the_limit_for_th
 }
 
 #[test]
-fn a_log_listener_that_asks_for_everything_on_every_line() {
+fn a_log_listener_may_ask_for_everything_on_every_line() {
     within_patience(|| {
         let bus = Bus::new("site");
         let (handle, count) = (bus.handle(), Mutex::new(0));
@@ -313,7 +313,7 @@ fn a_log_listener_that_asks_for_everything_on_every_line() {
 }
 
 #[test]
-fn listeners_that_use_the_whole_interface_in_every_phase() {
+fn a_listener_may_use_the_whole_interface_in_every_phase() {
     within_patience(|| {
         let bus = Bus::new("site");
         let [on_start, on_stop, on_exit, on_prepare, on_commit] = [(); 5].map(|()| bus.handle());
@@ -387,5 +387,5 @@ fn an_ask_that_comes_from_a_listener_which_was_given_up_is_done_like_any_other()
     stop.wait_for(SOON).unwrap_err();
     gate.open();
     bus.wait(State::Started, Some(SOON)).unwrap();
-    heard.wait_for("Ok(Noted)", SOON).unwrap();
+    heard.wait_for("Ok(", SOON).unwrap(); // noted, or done before it looked
 }

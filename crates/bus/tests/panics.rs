@@ -33,7 +33,7 @@ fn lives(bus: &Bus) {
 }
 
 #[test]
-fn in_start() {
+fn a_panic_in_start_fails_the_start() {
     let bus = Bus::new("site");
     bus.on(START).unwrap().subscribe("panics", |_| -> () { panic!("oh") });
     let error = bus.start().unwrap_err();
@@ -42,7 +42,7 @@ fn in_start() {
 }
 
 #[test]
-fn in_stop() {
+fn a_panic_in_stop_fails_the_stop_and_no_later_one() {
     let bus = Bus::new("site");
     let panics = bus.on(STOP).unwrap().subscribe("panics", |_| -> () { panic!("oh") });
     bus.start().unwrap();
@@ -53,7 +53,7 @@ fn in_stop() {
 }
 
 #[test]
-fn in_exit() {
+fn a_panic_in_exit_fails_the_exit_and_the_end_is_reached() {
     let bus = Bus::new("site");
     bus.on(EXIT).unwrap().subscribe("panics", |_| -> () { panic!("oh") });
     let error = bus.exit().unwrap_err();
@@ -62,7 +62,7 @@ fn in_exit() {
 }
 
 #[test]
-fn in_the_look_of_a_reload_and_in_its_commit() {
+fn a_panic_in_a_look_is_a_veto_and_one_in_a_commit_is_a_failure() {
     for in_commit in [false, true] {
         let bus = Bus::new("site");
         let panics = bus.on(GRACEFUL).unwrap().subscribe("panics", move |_| {
@@ -92,7 +92,7 @@ fn owning(commit: PanicsWhenDropped) -> Commit {
 }
 
 #[test]
-fn in_the_abort_of_a_commit() {
+fn a_panic_in_the_abort_of_a_commit_is_logged_and_does_not_hide_the_veto() {
     let bus = Bus::new("site");
     let recorder = Recorder::of(&bus);
     let panics = bus.on(GRACEFUL).unwrap().subscribe("panics", |_| Ok(owning(PanicsWhenDropped("oh"))));
@@ -106,7 +106,7 @@ fn in_the_abort_of_a_commit() {
 }
 
 #[test]
-fn in_a_log_listener() {
+fn a_panic_in_a_log_listener_is_nobodys_failure() {
     let bus = Bus::new("site");
     bus.on(LOG).unwrap().subscribe("panics", |_| -> () { panic!("oh") });
     bus.log(Level::Info, "a line");
@@ -114,7 +114,7 @@ fn in_a_log_listener() {
 }
 
 #[test]
-fn in_a_listener_of_ones_own_topic() {
+fn a_panic_on_a_topic_of_ones_own_fails_that_publish() {
     let bus = Bus::new("site");
     let panics = bus.on(TOPIC).unwrap().subscribe("panics", |()| -> () { panic!("oh") });
     panicked(&bus.on(TOPIC).unwrap().publish(&()).unwrap_err(), "topic");
@@ -124,7 +124,7 @@ fn in_a_listener_of_ones_own_topic() {
 }
 
 #[test]
-fn in_the_callback_of_a_start() {
+fn a_panic_in_a_callback_is_that_threads_own() {
     let bus = Bus::new("site");
     let thread = bus.start_with_callback(|_| -> () { panic!("oh") }).unwrap();
     assert_eq!(thread.join().unwrap_err().downcast_ref(), Some(&"oh"));
@@ -133,7 +133,7 @@ fn in_the_callback_of_a_start() {
 }
 
 #[test]
-fn in_an_adopted_thread() {
+fn a_panic_in_an_adopted_thread_is_named_when_the_thread_is_put_away() {
     let bus = Bus::new("site");
     let recorder = Recorder::of(&bus);
     let thread = thread::spawn(|| -> () { panic!("oh") });
@@ -148,7 +148,7 @@ fn in_an_adopted_thread() {
 
 /// What was thrown is dropped by the bus, and may throw in turn: itself, for ever.
 #[test]
-fn in_the_destructor_of_what_was_thrown() {
+fn a_panic_in_the_destructor_of_what_was_thrown_is_not_dropped_again() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -181,7 +181,7 @@ impl fmt::Display for BadError {
 impl std::error::Error for BadError {}
 
 #[test]
-fn in_the_text_of_an_error() {
+fn a_panic_in_the_text_of_an_error_leaves_the_names() {
     let bus = Bus::new("site");
     let recorder = Recorder::of(&bus);
     bus.on(LOG).unwrap().subscribe("fails too", |_| Err(BadError("prints").into()));
@@ -215,7 +215,7 @@ impl std::error::Error for ErrorThatDropsBadly {}
 
 /// Nobody keeps the tickets, so the bus drops the errors itself.
 #[test]
-fn in_the_destructor_of_an_error() {
+fn a_panic_in_the_destructor_of_an_error_ends_nothing() {
     let bus = Bus::new("site");
     let on_log = bus.on(LOG).unwrap().subscribe("fails", |_| Err(ErrorThatDropsBadly.into()));
     bus.log(Level::Info, "a line");
@@ -239,7 +239,7 @@ fn in_the_destructor_of_an_error() {
 }
 
 #[test]
-fn in_the_destructor_of_a_listener() {
+fn a_panic_in_the_destructor_of_a_listener_keeps_no_other_from_being_dropped() {
     let bus = Bus::new("site");
     let heard = Transcript::new();
     let (handle, noted) = (bus.handle(), heard.clone());
@@ -269,7 +269,7 @@ fn in_the_destructor_of_a_listener() {
 }
 
 #[test]
-fn in_the_message_of_an_inbox() {
+fn a_panic_in_the_clone_of_a_message_fails_the_inbox_that_wanted_it() {
     #[derive(Debug)]
     struct Message;
     impl Clone for Message {

@@ -370,6 +370,32 @@ fn hurry_alone_cuts_a_stop_short_and_does_not_outlast_it() {
 }
 
 #[test]
+fn one_thread_of_the_bus_runs_every_listener_whoever_asks() {
+    let (bus, threads) = (Bus::new("site"), Transcript::new());
+    let note = |threads: &Transcript| {
+        let threads = threads.clone();
+        move || threads.note(format!("{:?}", std::thread::current().id()))
+    };
+    let [on_start, on_stop, on_exit, on_commit] = [(); 4].map(|()| note(&threads));
+    bus.on(START).unwrap().subscribe("starts", move |_| on_start());
+    bus.on(STOP).unwrap().subscribe("stops", move |_| on_stop());
+    bus.on(EXIT).unwrap().subscribe("exits", move |_| on_exit());
+    bus.plugin("reloads").at_commit(50.into(), move |_| on_commit());
+    std::thread::scope(|scope| {
+        scope.spawn(|| bus.start().unwrap());
+    });
+    bus.graceful().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| bus.stop().unwrap());
+    });
+    bus.exit().unwrap();
+    let lines = threads.lines();
+    assert_eq!(lines.len(), 4);
+    assert!(lines.iter().all(|line| *line == lines[0]), "{lines:?}");
+    assert_ne!(lines[0], format!("{:?}", std::thread::current().id()));
+}
+
+#[test]
 fn the_last_one_who_asks_gets_what_they_asked_for() {
     let (site, first) = Site::starting();
     let asks = [site.bus.ask_stop(), site.bus.ask_start(), site.bus.ask_stop(), site.bus.ask_start()];
