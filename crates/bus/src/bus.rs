@@ -15,7 +15,8 @@ use crate::message::{Level, Settings};
 /// A bus, and the owner of its life. There is one owner; everybody else holds a [`Handle`], whose methods it has too.
 ///
 /// Several buses may live in one process; none is global. Dropping it before it has exited warns, exits, waits for that
-/// within its deadlines, and forgets all listeners.
+/// within its deadlines, and forgets all listeners. One that was never asked for anything exits without a warning, and one
+/// that is dropped by its own listener exits after that.
 pub struct Bus {
     handle: Handle,
 }
