@@ -3,11 +3,13 @@
 use crate::backlog;
 use crate::backoff::{Backoff, Next};
 use crate::listener::{Bare, Listener, Parts};
+use crate::unix_file::UnixFile;
 use crate::wait::block_until;
 use crate::{Address, Peer, Stream};
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -170,7 +172,7 @@ impl Told {
 }
 
 async fn run<H: Host>(listener: Listener, mut host: H, mut told: Told, phase: watch::Sender<Phase>) {
-    let Parts { socket, file, ours } = listener.into_parts();
+    let Parts { socket, mut file, ours } = listener.into_parts();
     let socket = match Polled::new(socket) {
         Ok(socket) => socket,
         Err(error) => {
@@ -179,7 +181,7 @@ async fn run<H: Host>(listener: Listener, mut host: H, mut told: Told, phase: wa
         }
     };
     phase.send_replace(Phase::Running);
-    take(&socket, &mut host, &mut told).await;
+    take(&socket, &mut host, &mut told, &mut file).await;
     drop(file); // before the last look at the backlog: from here on nobody finds the socket
     let backlog = match socket.into_bare() {
         Ok(socket) => backlog::empty(socket, ours, &mut host).await,
@@ -189,7 +191,7 @@ async fn run<H: Host>(listener: Listener, mut host: H, mut told: Told, phase: wa
     phase.send_replace(Phase::Closed);
 }
 
-async fn take<H: Host>(socket: &Polled, host: &mut H, told: &mut Told) {
+async fn take<H: Host>(socket: &Polled, host: &mut H, told: &mut Told, file: &mut Option<UnixFile>) {
     let mut backoff = Backoff::default();
     loop {
         let taken = tokio::select! {
@@ -202,7 +204,17 @@ async fn take<H: Host>(socket: &Polled, host: &mut H, told: &mut Told) {
                 if let Some(over) = backoff.accepted(Instant::now) {
                     host.report(Event::Recovered { lasted: over.lasted, failures: over.failures });
                 }
-                host.accepted(stream, peer).await;
+                let mut handing_over = pin!(host.accepted(stream, peer));
+                tokio::select! {
+                    biased;
+                    () = &mut handing_over => {}
+                    () = told.come() => {
+                        // The host may be out of room for long, and nobody is to find the socket meanwhile.
+                        drop(file.take());
+                        handing_over.await;
+                        return;
+                    }
+                }
             }
             Err(error) => {
                 if let Next::After { pause, first } = backoff.failed(&error, Instant::now()) {

@@ -6,7 +6,7 @@ mod support;
 use sitebus_serve::{Address, Listener, accept};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use support::{OneByte, answered, late, open, runtime};
+use support::{OneByte, answered, late, open, open_at, runtime};
 
 #[test]
 fn connections_are_taken_until_the_door_closes() {
@@ -37,8 +37,12 @@ fn connections_that_the_kernel_has_ready_are_taken_before_the_listener_closes() 
 #[cfg(target_os = "linux")]
 #[test]
 fn no_connection_is_reset_when_a_listener_closes_under_load() {
+    ["127.0.0.1:0", "[::1]:0"].into_iter().for_each(close_under_load);
+}
+
+fn close_under_load(at: &str) {
     let runtime = runtime();
-    let (door, address) = open(&runtime, OneByte::with_room(1000));
+    let (door, address) = open_at(at, &runtime, OneByte::with_room(1000));
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..4)
             .map(|_| {
@@ -64,21 +68,32 @@ fn no_connection_is_reset_when_a_listener_closes_under_load() {
 }
 
 #[test]
-fn a_unix_socket_is_gone_before_its_listener_closes() {
+fn a_unix_socket_is_gone_before_its_listener_closes_even_while_the_host_has_no_room() {
     let runtime = runtime();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.sock");
     let address: Address = format!("unix:{}", path.display()).parse().unwrap();
-    let (door, accepting) = accept(Listener::bind("test", &address).unwrap(), OneByte::with_room(0));
+    let host = OneByte::with_room(0);
+    let (door, accepting) = accept(Listener::bind("test", &address).unwrap(), host.clone());
     runtime.spawn(accepting);
     door.wait_running(late()).unwrap();
     let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
     door.close();
+    let deadline = late();
     while path.exists() {
+        assert!(Instant::now() < deadline, "the socket can still be found");
         std::thread::yield_now();
     }
+    host.room.add_permits(1);
+    assert!(door.wait_closed(late()));
+}
+
+#[test]
+fn a_loop_whose_runtime_ended_is_closed() {
+    let runtime = runtime();
+    let (door, _) = open(&runtime, OneByte::with_room(1));
     drop(runtime);
-    assert!(door.wait_closed(late()), "a loop whose runtime ended is closed");
+    assert!(door.wait_closed(late()));
 }
 
 #[test]

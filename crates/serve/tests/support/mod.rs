@@ -58,7 +58,11 @@ pub(crate) fn runtime() -> Runtime {
 }
 
 pub(crate) fn open(runtime: &Runtime, host: OneByte) -> (Door, SocketAddr) {
-    let listener = Listener::bind("test", &"127.0.0.1:0".parse::<Address>().unwrap()).unwrap();
+    open_at("127.0.0.1:0", runtime, host)
+}
+
+pub(crate) fn open_at(at: &str, runtime: &Runtime, host: OneByte) -> (Door, SocketAddr) {
+    let listener = Listener::bind("test", &at.parse::<Address>().unwrap()).unwrap();
     let (door, accepting) = accept(listener, host);
     runtime.spawn(accepting);
     door.wait_running(late()).unwrap();
