@@ -78,7 +78,7 @@ impl Drop for Bus {
         drop(shared);
         if used && !ended {
             let state = self.state();
-            core.log(
+            core.log_in_time(
                 Level::Warn,
                 format!(
                     "the bus was dropped in {state}, before it had exited: it exits now; call block() first"

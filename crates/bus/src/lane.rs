@@ -224,7 +224,7 @@ impl Core {
             let line = format!(
                 "the lane was left behind {limit:?} after the last listener: a waker or a destructor hangs"
             );
-            return self.log(Level::Error, line);
+            return self.log_in_time(Level::Error, line);
         }
         let Some(crew) = self.lock().crew.take() else { return };
         for thread in [crew.lane, crew.keeper].into_iter().flatten() {

@@ -3,14 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use crate::channel::{Listeners, exit_in};
 use crate::core::Core;
 use crate::failure::Failure;
 use crate::foreign::quietly;
+use crate::latch::Latch;
 use crate::listener::guarded;
 use crate::message::{Level, Record};
-use crate::sync::thread_local;
+use crate::sync::{spawn, thread_local};
 
 thread_local! {
     /// The buses whose log listeners this thread is in the midst of. One of them that logs on the same bus would call
@@ -23,6 +25,38 @@ thread_local! {
 impl Core {
     pub(crate) fn log(&self, level: Level, message: String) {
         self.log_from(&self.name, level, message);
+    }
+
+    /// Writes a line for a thread that must not hang although no keeper watches it: the one that blocks, or drops the owner.
+    pub(crate) fn log_in_time(&self, level: Level, message: String) {
+        if self.is_inside() {
+            return self.log(level, message);
+        }
+        let hung = self.log_hung.load(Ordering::Relaxed);
+        let Some(core) = self.me.upgrade().filter(|_| !hung && self.has_log_listener()) else {
+            let record = Record { level, source: Arc::clone(&self.name), message };
+            return traced(|| trace(&record));
+        };
+        let (written, line) = (Latch::new(), message.clone());
+        let report = written.clone();
+        let writer = spawn("log".to_owned(), move || {
+            core.log(level, line);
+            report.set(());
+        });
+        let written =
+            writer.ok().filter(|_| written.wait(Instant::now().checked_add(self.limits.log)).is_some());
+        match written {
+            Some(writer) => drop(writer.join()), // it has nothing left to do
+            None => {
+                self.log_hung.store(true, Ordering::Relaxed);
+                let bus = &self.name;
+                traced(|| tracing::error!(%bus, "a log listener hangs; it was told: {message}"));
+            }
+        }
+    }
+
+    fn has_log_listener(&self) -> bool {
+        !self.channels.log.snapshot().tags().is_empty()
     }
 
     pub(crate) fn log_failure(&self, failure: &Failure) {
@@ -41,8 +75,9 @@ impl Core {
         }
     }
 
+    /// A thread that ends has no list any more; what its last destructors say goes to `tracing`.
     fn is_logging(&self) -> bool {
-        LOGGING.with(|logging| logging.borrow().contains(&self.address()))
+        LOGGING.try_with(|logging| logging.borrow().contains(&self.address())).unwrap_or(true)
     }
 
     /// Whether this is the lane, and a log listener has hung on it before.
@@ -50,7 +85,9 @@ impl Core {
         if !self.is_inside() || !self.log_hung.load(Ordering::Relaxed) {
             return false;
         }
-        if let Some(failure) = self.log_report.lock().take() {
+        // Taken first: the subscriber must not run under this lock, which the keeper takes.
+        let report = self.log_report.lock().take();
+        if let Some(failure) = report {
             let bus = &self.name;
             traced(|| tracing::error!(%bus, "{failure}; the bus's own lines go to tracing from now on"));
         }

@@ -92,11 +92,11 @@ impl Core {
         let until = Instant::now().checked_add(limit);
         for Adopted { name, thread } in self.threads.take() {
             if !thread.is_finished() {
-                self.log(Level::Info, format!("waiting for thread '{name}'"));
+                self.log_in_time(Level::Info, format!("waiting for thread '{name}'"));
             }
             match join_until(thread, until) {
                 Some(ended_well) => self.note_end(&name, ended_well),
-                None => self.log(
+                None => self.log_in_time(
                     Level::Error,
                     format!("thread '{name}' was left behind: it had not ended after {limit:?}"),
                 ),
@@ -106,7 +106,7 @@ impl Core {
 
     fn note_end(&self, name: &str, ended_well: bool) {
         if !ended_well {
-            self.log(Level::Error, format!("thread '{name}' panicked"));
+            self.log_in_time(Level::Error, format!("thread '{name}' panicked"));
         }
     }
 }

@@ -132,6 +132,35 @@ fn a_log_listener_that_hangs_on_the_lane_is_given_up_once_and_not_asked_again_th
     logs.join().unwrap();
 }
 
+/// A full pipe behind the log is no reason to stay: neither for whoever blocks nor for whoever drops the owner.
+#[test]
+fn a_log_listener_that_hangs_keeps_neither_block_nor_the_drop_of_the_owner() {
+    let mut limits = Limits::default();
+    (limits.log, limits.join) = (Duration::from_millis(20), Duration::from_millis(20));
+    for blocks in [true, false] {
+        let bus = Bus::builder("site").limits(limits).build();
+        let (gate, heard) = (Gate::new(), Transcript::new());
+        let (held, noted) = (gate.clone(), heard.clone());
+        bus.start().unwrap();
+        let adopted = gate.clone();
+        bus.adopt("worker", thread::spawn(move || adopted.pass()));
+        if blocks {
+            bus.exit().unwrap();
+        }
+        bus.on(LOG).unwrap().subscribe("hangs", move |record| {
+            noted.note(record.message.clone());
+            held.pass();
+        });
+        if blocks {
+            assert_eq!(bus.block().code(), 0);
+            assert_eq!(heard.lines(), ["waiting for thread 'worker'"]);
+        }
+        drop(bus);
+        assert_eq!(heard.lines().len(), 1, "asked once");
+        gate.open();
+    }
+}
+
 #[test]
 fn what_a_listener_logs_while_it_fails_is_told_too() {
     const TOPIC: Topic<()> = Topic::new("topic");

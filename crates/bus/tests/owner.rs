@@ -136,6 +136,11 @@ fn a_handle_that_outlives_the_owner_is_refused_and_never_waits() {
     let weak = Arc::downgrade(&late);
     handle.on(START).unwrap().subscribe("late", move |_| drop(Arc::clone(&late)));
     assert!(weak.upgrade().is_none(), "a table that was closed takes nobody");
+    const NEW: Topic<()> = Topic::new("new");
+    let late = Arc::new(());
+    let weak = Arc::downgrade(&late);
+    handle.on(NEW).unwrap().subscribe("late", move |()| drop(Arc::clone(&late)));
+    assert!(weak.upgrade().is_none(), "nor does one that is new");
     let late = Arc::new(());
     let weak = Arc::downgrade(&late);
     handle.restart_by(move |_| anyhow!("never called {late:?}"));

@@ -179,9 +179,11 @@ fn a_waker_that_hangs_between_two_listeners_does_not_keep_the_lane() {
             clock.advance(SECOND);
         }
         answered(&bus.stop(), &["done"]);
+        let late = Arc::clone(&gate);
+        let lets_go = aside(move || late.open());
         answered(&bus.start(), &["done"]);
         answered(&bus.exit(), &["done"]);
-        gate.open();
         let _ = bus.block();
+        lets_go.join().unwrap();
     });
 }
