@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::hint::black_box;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Parser, ValueEnum};
@@ -63,7 +63,18 @@ struct Record {
     instructions: BTreeMap<Case, u64>,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // The message is for whoever caused the jump: a backtrace of this program would bury it.
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "instructions: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let arguments = Arguments::parse();
     if let Some(case) = arguments.run {
         return case.perform(arguments.turns);
