@@ -39,7 +39,8 @@ where
     type Future = Answer<S>;
 
     fn call(&self, request: Request<Incoming>) -> Answer<S> {
-        let flight = Flight::begin(&self.slot, self.http1);
+        let has_body = !http_body::Body::is_end_stream(request.body());
+        let flight = Flight::begin(&self.slot, self.http1, has_body);
         let line =
             self.config.access_log.then(|| Line::begin(&self.slot.site.access, self.slot.peer, &request));
         let told = Told { flight, line, connects: request.method() == Method::CONNECT };

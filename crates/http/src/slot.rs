@@ -273,13 +273,14 @@ pub(crate) struct Flight {
     slot: Arc<Slot>,
     /// HTTP/1: the next request begins when this one is over.
     one_at_a_time: bool,
+    has_body: bool,
 }
 
 impl Flight {
     #[inline]
-    pub(crate) fn begin(slot: &Arc<Slot>, one_at_a_time: bool) -> Flight {
+    pub(crate) fn begin(slot: &Arc<Slot>, one_at_a_time: bool, has_body: bool) -> Flight {
         slot.begins(one_at_a_time);
-        Flight { slot: Arc::clone(slot), one_at_a_time }
+        Flight { slot: Arc::clone(slot), one_at_a_time, has_body }
     }
 
     #[inline]
@@ -297,6 +298,9 @@ impl Drop for Flight {
     #[inline]
     fn drop(&mut self) {
         if self.one_at_a_time {
+            if self.has_body {
+                self.slot.heard.store(false, Ordering::Relaxed); // what came meanwhile was that, and no head
+            }
             self.slot.in_flight.store(0, Ordering::Release);
         } else if self.slot.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.slot.wake(); // the answers of HTTP/2 end in tasks of their own, so the driver must be told

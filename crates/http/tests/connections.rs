@@ -46,6 +46,26 @@ fn each_request_begins_a_new_idle_time() {
 }
 
 #[test]
+fn after_an_upload_a_connection_is_idle_and_not_in_the_midst_of_a_head() {
+    let mut limits = Limits::default();
+    limits.header_time = Duration::from_millis(100);
+    limits.idle_time = Duration::from_millis(500);
+    let upload = |request: http::Request<Body>| async move {
+        let body = http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
+        Response::new(Body::from(body))
+    };
+    let site = start(Http::new("http").handler(upload).limits(limits));
+    let mut client = site.connect();
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n");
+    site.wait_for_connections(1);
+    client.send("body");
+    assert_eq!(client.answer().text(), "body");
+    let idle = Instant::now();
+    assert_eq!(String::from_utf8_lossy(&client.rest()), "", "no 408, since no head was begun");
+    assert!(idle.elapsed() >= Duration::from_millis(490), "{:?}", idle.elapsed());
+}
+
+#[test]
 fn at_the_limit_the_longest_idle_connection_makes_room() {
     let site = start(greeter().limits(room_for(3)));
     let mut clients: Vec<Client> = (0..3).map(|_| site.connect()).collect();
