@@ -45,8 +45,9 @@ impl Registry {
     }
 
     pub(crate) fn list(&self) -> Vec<ChannelInfo> {
-        let channels = self.0.lock();
-        channels.by_name.iter().map(|(name, table)| ChannelInfo::of(name, &**table)).collect()
+        // Copied first: a snapshot may be the last holder of a listener, whose destructor must not run under the lock.
+        let channels = self.0.lock().by_name.clone();
+        channels.iter().map(|(name, table)| ChannelInfo::of(name, &**table)).collect()
     }
 
     pub(crate) fn remove_all_of(&self, plugin: PluginId) {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::core::Core;
 use crate::exit::Exit;
 use crate::failure::Reason;
+use crate::foreign::quietly;
 use crate::listener::guarded;
 
 /// Replaces the process; returns only if that failed.
@@ -31,7 +32,12 @@ impl Core {
 
     /// Performs the restart that `exit` asks for, on the calling thread. Without a restarter the caller performs it.
     fn perform_restart(&self, exit: Exit) -> Exit {
-        let Some(restarter) = self.restarter.lock().take().filter(|_| exit.is_restart()) else { return exit };
+        let restarter = self.restarter.lock().take();
+        let Some(restarter) = restarter else { return exit };
+        if !exit.is_restart() {
+            quietly(|| drop(restarter));
+            return exit;
+        }
         match guarded(|| Ok(format!("{:#}", restarter(&exit)))) {
             Ok(why) => Exit::restart_failed(why),
             Err(Reason::Panicked(text)) => Exit::restart_failed(format!("the restarter panicked: {text}")),

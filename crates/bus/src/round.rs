@@ -45,7 +45,8 @@ impl Commits {
     }
 
     fn take(&self, index: usize) -> Option<Commit> {
-        match std::mem::replace(&mut self.0.lock()[index], Slot::Closed) {
+        let slot = std::mem::replace(&mut self.0.lock()[index], Slot::Closed);
+        match slot {
             Slot::Ready(commit) => Some(commit),
             Slot::Waiting | Slot::Closed => None,
         }

@@ -184,3 +184,24 @@ fn the_last_restarter_counts_and_may_look_at_the_bus() {
     drop(bus.ask_restart("a test"));
     assert_eq!(bus.block().cause(), &Cause::RestartFailed { why: "looked".into() });
 }
+
+struct Again(sitebus_bus::Handle);
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        self.0.restart_by(|_| anyhow::anyhow!("too late"));
+        panic!("a destructor that panics");
+    }
+}
+
+#[test]
+fn a_restarter_that_is_not_needed_may_ask_and_panic_when_it_is_dropped() {
+    let bus = Bus::new("site");
+    let again = Again(bus.handle());
+    bus.restart_by(move |_| {
+        let _ = &again;
+        anyhow::anyhow!("not asked for")
+    });
+    bus.exit().unwrap();
+    assert_eq!(bus.block().code(), 0);
+}

@@ -13,7 +13,7 @@ use crate::front::Swap;
 use crate::http::Http;
 use crate::os::{resource, signal};
 use crate::signals::Signals;
-use crate::{Bus, Exit, Level};
+use crate::{Bus, Error, Exit, Level};
 
 pub(crate) fn run(program: Program, args: SiteArgs) -> ExitCode {
     let image = Image::capture();
@@ -64,10 +64,16 @@ fn serve(
     reload::subscribe(&bus, source, &site, routes, offers);
 
     let started = bus.start();
+    if let Err(error @ Error::NoThread(_)) = started {
+        return Err(error.into()); // nothing was begun, so there is no end to wait for
+    }
     let exit = bus.block();
-    started?;
     bus.log(Level::Info, exit.to_string());
-    Ok(exit)
+    match started {
+        Err(error @ Error::Failed { .. }) => Err(error.into()),
+        // An exit that somebody asked for while the site started is an exit like any other.
+        _ => Ok(exit),
+    }
 }
 
 /// What the process inherited and a server does not want: blocked signals, and few descriptors.

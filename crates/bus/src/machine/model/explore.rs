@@ -1,7 +1,7 @@
 //! The shell round the machine, played in every order.
 
 use std::collections::HashSet;
-use std::ops::Add;
+use std::ops::AddAssign;
 
 use super::super::{CallId, Machine, Outcome, Say, Step, Tick, TicketId, Work};
 use super::rules::{OF_ENDS, OF_FACTS, OF_SITUATIONS};
@@ -55,19 +55,23 @@ pub(super) struct Seen {
     pub(super) turns: usize,
 }
 
-impl Add for Seen {
-    type Output = Seen;
-
-    fn add(self, other: Seen) -> Seen {
-        Seen { states: self.states + other.states, turns: self.turns + other.turns }
+impl AddAssign for Seen {
+    fn add_assign(&mut self, other: Seen) {
+        self.states += other.states;
+        self.turns += other.turns;
     }
 }
 
-/// Plays every run of this world; panics with the promise that one of them breaks, and how.
-pub(super) fn explore(world: &World) -> Seen {
+/// Plays every run of this world.
+///
+/// # Errors
+/// The promise that one of them breaks, and how.
+pub(super) fn explore(world: &World) -> Result<Seen, String> {
     let mut explorer = Explorer { world, known: HashSet::new(), path: Vec::new(), seen: Seen::default() };
-    explorer.visit(Situation::new(world));
-    Seen { states: explorer.known.len(), ..explorer.seen }
+    explorer
+        .visit(Situation::new(world))
+        .map_err(|promise| format!("BROKEN PROMISE: {promise}\nin {world:?}\nby {:?}", explorer.path))?;
+    Ok(Seen { states: explorer.known.len(), ..explorer.seen })
 }
 
 struct Explorer<'a> {
@@ -78,28 +82,23 @@ struct Explorer<'a> {
 }
 
 impl Explorer<'_> {
-    fn visit(&mut self, situation: Situation) {
+    fn visit(&mut self, situation: Situation) -> Result<(), &'static str> {
         let events = situation.events(self.world);
         if events.is_empty() {
-            self.hold(OF_ENDS.iter().find(|(_, rule)| !rule(self.world, &situation)).map(|(says, _)| *says));
+            let broken = OF_ENDS.iter().find(|(_, rule)| !rule(self.world, &situation));
+            return broken.map_or(Ok(()), |(promise, _)| Err(*promise));
         }
-        for event in &events {
+        for event in events {
             let mut next = situation.clone();
-            self.path.push(*event);
+            self.path.push(event);
             self.seen.turns += 1;
-            let broken = next.play(self.world, *event).err();
-            self.hold(broken);
+            next.play(self.world, event)?;
             if self.known.insert(next.clone()) {
-                self.visit(next);
+                self.visit(next)?;
             }
             self.path.pop();
         }
-    }
-
-    fn hold(&self, broken: Option<&str>) {
-        if let Some(promise) = broken {
-            panic!("BROKEN PROMISE: {promise}\nin {:?}\nby {:?}", self.world, self.path);
-        }
+        Ok(())
     }
 }
 
