@@ -107,6 +107,7 @@ fn lines_without_a_listener_end_in_tracing_whatever_the_subscriber_does() {
     let line = notes.lines.wait_for("given up", SOON).unwrap();
     assert!(line.contains("'pipe' was given up on 'log' after 2s"), "{line}");
     notes.lines.wait_for("Bus STARTED source=slow", SOON).unwrap();
+    bus.exit().unwrap();
     let reports = notes.lines.lines().into_iter().filter(|line| line.contains("given up")).count();
     assert_eq!(reports, 1);
     gate.open();
