@@ -5,6 +5,7 @@
 //! later they find either the next listener or nobody.
 
 use crate::accept::Host;
+use crate::backoff::concerns_one_connection;
 use crate::listener::Bare;
 use crate::{Peer, Stream};
 use std::io;
@@ -17,35 +18,46 @@ const HALF_DONE: Duration = Duration::from_millis(10);
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// From a socket that others can still connect to while it closes, no more than this is taken: what the kernel can have
+/// kept ready at most, unless that was raised.
+const MOST: usize = 4096;
+
 /// Takes all connections that are ready, closes the listener, and says how many there were.
 ///
-/// A socket that is not `ours` may be somebody else's as well, so it is not made deaf.
+/// A socket that is not `ours` may be somebody else's as well, so it is not made deaf. Then, as with Unix sockets, clients
+/// may come as fast as they are taken, so there is an end to it.
 pub(crate) async fn empty<H: Host>(socket: Bare, ours: bool, host: &mut H) -> usize {
     let deaf = ours && matches!(socket, Bare::Tcp(_)) && deafen(&socket);
-    let mut taken = take_ready(&socket, host).await;
-    if deaf {
-        tokio::time::sleep(HALF_DONE).await; // sleep-is-meant: the kernel does not tell when they are done
-        taken += take_ready(&socket, host).await;
+    if !deaf {
+        return take_ready(|| accept_now(&socket), MOST, host).await;
     }
-    taken
+    let taken = take_ready(|| accept_now(&socket), usize::MAX, host).await;
+    tokio::time::sleep(HALF_DONE).await; // sleep-is-meant: the kernel does not tell when they are done
+    taken + take_ready(|| accept_now(&socket), usize::MAX, host).await
 }
 
-async fn take_ready<H: Host>(socket: &Bare, host: &mut H) -> usize {
-    let (mut taken, mut tries) = (0, TRIES);
-    loop {
-        match accept_now(socket) {
+async fn take_ready<H: Host>(
+    mut accept: impl FnMut() -> io::Result<(Stream, Peer)> + Send,
+    most: usize,
+    host: &mut H,
+) -> usize {
+    let (mut taken, mut given_up, mut tries) = (0, 0, TRIES);
+    while taken < most {
+        match accept() {
             Ok((stream, peer)) => {
                 taken += 1;
                 host.accepted(stream, peer).await;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if concerns_one_connection(&error) && given_up < MOST => given_up += 1,
             Err(_) if tries > 0 => {
                 tries -= 1;
                 tokio::time::sleep(PAUSE).await; // sleep-is-meant: nobody tells when a descriptor is free
             }
-            Err(_) => return taken,
+            Err(_) => break,
         }
     }
+    taken
 }
 
 fn accept_now(socket: &Bare) -> io::Result<(Stream, Peer)> {
@@ -88,4 +100,62 @@ fn deafen(socket: &Bare) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn deafen(_: &Bare) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+    use super::*;
+    use crate::Event;
+    use std::os::unix::net;
+
+    /// A client that comes back as soon as it is taken.
+    struct Restless {
+        path: std::path::PathBuf,
+        client: net::UnixStream,
+    }
+
+    impl Host for Restless {
+        async fn accepted(&mut self, _: Stream, _: Peer) {
+            self.client = net::UnixStream::connect(&self.path).unwrap();
+        }
+
+        fn report(&mut self, _: Event<'_>) {}
+    }
+
+    fn restless() -> (tempfile::TempDir, Bare, Restless) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = net::UnixListener::bind(&path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let client = net::UnixStream::connect(&path).unwrap();
+        (folder, Bare::Unix(listener), Restless { path, client })
+    }
+
+    /// Without a timer, so a pause would be a panic.
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn closing_ends_although_clients_come_as_fast_as_they_are_taken() {
+        let (_folder, socket, mut host) = restless();
+        assert_eq!(block_on(empty(socket, true, &mut host)), MOST);
+    }
+
+    #[test]
+    fn a_connection_that_gave_up_costs_closing_no_pause() {
+        let (_folder, socket, mut host) = restless();
+        let mut aborted = 100;
+        let accept = || {
+            if aborted > 0 {
+                aborted -= 1;
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            accept_now(&socket)
+        };
+        assert_eq!(block_on(take_ready(accept, 1, &mut host)), 1);
+        assert_eq!(aborted, 0);
+    }
 }

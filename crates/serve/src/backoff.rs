@@ -77,7 +77,7 @@ impl Backoff {
 
 /// accept(2), "Error handling": errors of a connection that is already gone are reported by accept, and one should try
 /// again as if nothing had come.
-fn concerns_one_connection(error: &io::Error) -> bool {
+pub(crate) fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
