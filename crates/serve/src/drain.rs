@@ -12,6 +12,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
+/// Instead of a grace that is longer than the clock can count.
+const LONGEST_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The connections of a server that are open, each with what the server keeps about it.
 ///
 /// Shared by clones. Entering and leaving cost a lock, so once per connection and not per request; the count is free.
@@ -124,7 +127,9 @@ impl<T> Connections<T> {
         }
         let rest = self.snapshot();
         rest.iter().for_each(|entry| cut(entry));
-        let _ = self.wait_empty(Instant::now() + grace, std::future::pending());
+        let now = Instant::now();
+        let gone_by = now.checked_add(grace).unwrap_or(now + LONGEST_GRACE);
+        let _ = self.wait_empty(gone_by, std::future::pending());
         Drained { end, waited, cut: rest.len(), stuck: self.len() }
     }
 }
@@ -271,6 +276,14 @@ mod tests {
             drop(entry);
             assert!(matches!(waiting.join(), Ok(End::Empty)));
         });
+    }
+
+    #[test]
+    fn a_grace_longer_than_the_clock_counts_is_no_panic() {
+        let table = Connections::new();
+        let mut entry = Some(table.enter(()));
+        let drained = table.drain(soon(), pending(), Duration::MAX, |()| drop(entry.take()));
+        assert_eq!((drained.cut, drained.stuck), (1, 0));
     }
 
     #[test]
