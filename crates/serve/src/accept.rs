@@ -103,6 +103,15 @@ pub fn accept<H: Host>(listener: Listener, host: H) -> (Door, impl Future<Output
     (door, run(listener, host, Told(told), phase_now))
 }
 
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door")
+            .field("name", &self.name)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Door {
     /// What reports call the listener.
     #[must_use]

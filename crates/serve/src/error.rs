@@ -63,7 +63,7 @@ pub enum BindError {
         address: Address,
     },
     /// Something else.
-    #[error("{name}: cannot listen on {address}: {cause}")]
+    #[error("{name}: cannot listen on {address}: {cause}; {}", cure_of(cause, address))]
     Failed {
         /// Who asked.
         name: String,
@@ -112,6 +112,20 @@ impl BindError {
     }
 }
 
+fn cure_of(cause: &io::Error, address: &Address) -> &'static str {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    match (cause.raw_os_error(), cause.kind(), address.tcp()) {
+        (Some(EMFILE | ENFILE), ..) => "close some files, or raise the limit of open files (`ulimit -n`)",
+        (_, io::ErrorKind::ReadOnlyFilesystem, _) => "choose a path in a folder that can be written to",
+        (.., Some(ip)) if ip.is_ipv6() => {
+            "if IPv6 is switched off on this machine, choose an address of IPv4"
+        }
+        (.., Some(_)) => "choose another address",
+        (.., None) => "choose another path, or listen on 127.0.0.1 instead",
+    }
+}
+
 /// Who listens on an address that was to be ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -151,5 +165,19 @@ impl fmt::Display for Held {
             Some(holder) => write!(f, "{holder} listens there"),
             None => f.write_str("somebody else has it (`ss -tnpax`, as root, names the process)"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_name_of_its_own_has_a_cure_too() {
+        let address = Address::Tcp(([127, 0, 0, 1], 80).into());
+        let said =
+            |code| BindError::explain("http", &address, io::Error::from_raw_os_error(code)).to_string();
+        assert!(said(24).ends_with("; close some files, or raise the limit of open files (`ulimit -n`)"));
+        assert!(said(12).ends_with("; choose another address"), "{}", said(12));
     }
 }
