@@ -42,7 +42,7 @@ pub enum InterruptError {
     Foreign,
     /// The system refuses.
     #[error("catching SIGINT failed: {0}")]
-    Os(#[source] io::Error),
+    Os(io::Error),
 }
 
 struct State {
@@ -87,7 +87,10 @@ impl Interrupt {
         match install(&mut state, &before) {
             Ok(()) => Ok(Interrupt { released: false }),
             Err(error) => {
-                state.holder = None;
+                let holder = state.holder.take();
+                // A callback's destructor is anybody's code: it must not run while we hold the lock.
+                drop(state);
+                drop(holder);
                 Err(error)
             }
         }
@@ -133,8 +136,10 @@ fn install(state: &mut State, before: &Disposition) -> Result<(), InterruptError
 fn call_the_holder() {
     let callback = lock().holder.as_ref().map(|holder| holder.callback.clone());
     if let Some(callback) = callback {
-        // The panic has been reported by the hook; here it must not end the only thread that hears Ctrl-C.
+        // The panic has been reported by the hook; here it must not end the only thread that hears Ctrl-C. If the holder
+        // went meanwhile this is the last clone, and its destructor may panic too: apart, since two at once would abort.
         let _ = catch_unwind(AssertUnwindSafe(|| callback()));
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(callback)));
     }
 }
 
@@ -149,6 +154,9 @@ fn give_back() -> bool {
     if is_ours {
         let _ = holder.before.put(Signal::INT);
     }
+    // As above: the callback goes after the lock.
+    drop(state);
+    drop(holder);
     is_ours
 }
 

@@ -63,6 +63,55 @@ fn a_panic_in_the_callback_does_not_make_the_process_deaf() {
     });
 }
 
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn what_a_callback_drops_may_ask_for_ctrl_c_again() {
+    in_a_process_of_its_own("what_a_callback_drops_may_ask_for_ctrl_c_again", || {
+        let again = OnDrop(|| assert!(Interrupt::take("the destructor", || ()).unwrap().release()));
+        let interrupt = Interrupt::take("the test", move || {
+            let _ = &again;
+        });
+        assert!(interrupt.unwrap().release());
+    });
+}
+
+#[test]
+fn a_panic_in_what_the_last_callback_drops_does_not_make_the_process_deaf() {
+    let name = "a_panic_in_what_the_last_callback_drops_does_not_make_the_process_deaf";
+    in_a_process_of_its_own(name, || {
+        let (entered, entries) = mpsc::channel();
+        let (dropped, drops) = mpsc::channel();
+        let (released, release) = mpsc::channel::<()>();
+        let release = std::sync::Mutex::new(release);
+        let last = OnDrop(move || {
+            dropped.send(std::thread::current().name().map(str::to_owned)).unwrap();
+            panic!("on purpose");
+        });
+        let interrupt = Interrupt::take("the test", move || {
+            let _ = &last;
+            entered.send(()).unwrap();
+            release.lock().unwrap().recv().unwrap();
+            panic!("on purpose as well");
+        });
+        press();
+        entries.recv_timeout(LONG).unwrap();
+        assert!(interrupt.unwrap().release());
+        released.send(()).unwrap();
+        assert_eq!(drops.recv_timeout(LONG).unwrap().as_deref(), Some("ctrl-c"));
+
+        let (_second, pressed) = counting();
+        press();
+        pressed.recv_timeout(LONG).unwrap();
+    });
+}
+
 #[test]
 fn once_given_back_a_press_ends_the_process_again() {
     let name = "once_given_back_a_press_ends_the_process_again";
