@@ -50,7 +50,7 @@ pub enum AloneError {
     Unsupported(#[from] Unsupported),
     /// The threads could not be counted.
     #[error("the threads of this process cannot be counted: reading /proc/self/task: {0}; is /proc mounted?")]
-    Unreadable(#[source] io::Error),
+    Unreadable(io::Error),
 }
 
 impl Alone {

@@ -29,7 +29,7 @@ pub enum DescriptorsError {
     Unsupported(#[from] Unsupported),
     /// `/proc` does not answer.
     #[error("the open descriptors cannot be listed: reading /proc/self/fd: {0}; is /proc mounted?")]
-    Unreadable(#[source] io::Error),
+    Unreadable(io::Error),
 }
 
 /// All open descriptors in the order of their numbers, without the one that the listing itself needs.

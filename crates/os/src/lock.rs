@@ -56,7 +56,6 @@ pub enum LockError {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        #[source]
         cause: io::Error,
     },
 }

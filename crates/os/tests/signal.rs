@@ -150,7 +150,7 @@ fn closing_from_another_thread_ends_the_reader_after_what_has_come() {
         let reader = thread::spawn(move || {
             let signals = std::iter::from_fn(|| match caught.next(None).unwrap() {
                 Next::Signal(signal) => Some(signal),
-                Next::Elapsed | Next::Closed => None,
+                _ => None,
             });
             let signals: Vec<Signal> = signals.collect();
             (signals, caught.next(None).unwrap())

@@ -34,6 +34,7 @@ impl Reader {
                 Ok(Next::Signal(signal)) => self.act(&mut ladder, signal),
                 Ok(Next::Elapsed) => self.look_at_the_clock(&mut ladder),
                 Ok(Next::Closed) => return,
+                Ok(_) => {}
                 Err(error) => return self.give_up(&error),
             }
         }

@@ -37,6 +37,7 @@ pub struct Remote {
 
 /// What the reader was woken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Next {
     /// This signal came.
     Signal(Signal),
@@ -69,12 +70,11 @@ pub enum CatchError {
         /// The signal.
         signal: Signal,
         /// What sigaction(2) says.
-        #[source]
         cause: io::Error,
     },
     /// No pipe could be made.
     #[error("catching signals failed: making a pipe for them: {0}")]
-    Pipe(#[source] io::Error),
+    Pipe(io::Error),
 }
 
 struct Taken {
