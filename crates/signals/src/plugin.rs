@@ -37,7 +37,6 @@ pub enum SignalsError {
         /// The bus that they were for.
         bus: String,
         /// What was in the way.
-        #[source]
         cause: CatchError,
     },
     /// Ctrl-C cannot be had.
@@ -46,7 +45,6 @@ pub enum SignalsError {
         /// The bus that it was for.
         bus: String,
         /// What was in the way.
-        #[source]
         cause: InterruptError,
     },
     /// There is no thread to read them.
@@ -55,7 +53,6 @@ pub enum SignalsError {
         /// The bus that it was for.
         bus: String,
         /// What the system says.
-        #[source]
         cause: io::Error,
     },
 }
@@ -191,7 +188,7 @@ fn spawn(
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let working = working.clone();
-    let name = format!("{} {what}", plugin.handle().name());
+    let name = format!("{} {what}", plugin.handle().name()).replace('\0', " ");
     thread::Builder::new().name(name).spawn(move || {
         body();
         drop(working);

@@ -27,7 +27,6 @@ pub enum SettingsError {
         /// The signal that was to be mapped.
         signal: Signal,
         /// What was wrong.
-        #[source]
         cause: UnknownAction,
     },
     /// This signal cannot be taken.
