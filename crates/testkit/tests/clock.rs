@@ -18,6 +18,17 @@ fn it_stands_still_until_it_is_moved() {
 }
 
 #[test]
+fn moving_it_further_than_it_counts_is_no_panic() {
+    let clock = FakeClock::new();
+    let then = clock.now();
+    clock.advance(Duration::MAX);
+    assert!(clock.now() - then > Duration::from_secs(3600));
+    clock.advance(Duration::from_secs(i64::MAX as u64 / 2));
+    clock.advance(Duration::from_secs(i64::MAX as u64 / 2));
+    clock.advance(Duration::MAX);
+}
+
+#[test]
 fn moving_it_passes_the_deadlines_of_every_bus_that_has_it() {
     let clock = FakeClock::new();
     let (entered, entries) = mpsc::channel();
