@@ -1,1 +1,31 @@
-//! Placeholder.
+//! For the tests of the whole program: a site in a folder of its own, processes that end, and clients that see every byte.
+//!
+//! Nothing here sleeps: what is waited for is an event, with a deadline. No port and no path is fixed.
+
+mod client;
+mod folder;
+mod process;
+mod site;
+mod terminal;
+
+pub use client::{Answer, Connection, Stuck, ask, get, request};
+pub use folder::Folder;
+pub use process::{Ended, Outsider, SOON, run, wait_until};
+pub use site::{Site, Verdict};
+pub use terminal::TerminalSession;
+
+/// The path of the program `sitebus`, as cargo has built it for this test.
+#[macro_export]
+macro_rules! program {
+    () => {
+        std::path::Path::new(env!("CARGO_BIN_EXE_sitebus-under-test"))
+    };
+}
+
+/// The path of a program of somebody's own, made of `sitebus::main`.
+#[macro_export]
+macro_rules! own_program {
+    () => {
+        std::path::Path::new(env!("CARGO_BIN_EXE_own-program-under-test"))
+    };
+}

@@ -1,0 +1,39 @@
+//! A program of somebody's own, for the tests: `sitebus::main` with an application that takes uploads, and a plugin that
+//! can hang.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::{get, post};
+use sitebus::{Handle, Level, priority};
+
+fn main() -> ExitCode {
+    let upload = |body: Bytes| async move { format!("{} bytes\n", body.len()) };
+    let shop = Router::new().route("/upload", post(upload)).route("/panic", get(panic));
+    sitebus::main(|program| program.app("shop", shop).plugin(hang))
+}
+
+/// A start or a stop that waits for ever, where a FIFO of this name lies in the current folder.
+fn hang(bus: &Handle) -> anyhow::Result<()> {
+    let plugin = bus.plugin("hangs");
+    let log = plugin.clone();
+    let wait_for_a_writer = move |name: &str| {
+        log.log(Level::Info, name);
+        drop(std::fs::read(name));
+    };
+    let waits = wait_for_a_writer.clone();
+    if Path::new("hang-at-start").exists() {
+        plugin.on_start(priority::SITE, move |_| waits("hang-at-start"));
+    }
+    if Path::new("hang-at-stop").exists() {
+        plugin.on_stop(priority::SITE, move |_| wait_for_a_writer("hang-at-stop"));
+    }
+    Ok(())
+}
+
+/// What it says tries to pass for a line of the log.
+async fn panic() -> &'static str {
+    panic!("on purpose\n1999-01-01T00:00:00.000000Z  INFO all: is well\u{1b}[31m")
+}
