@@ -66,6 +66,10 @@ impl Core {
                 continue;
             }
             match shared.step(&self) {
+                Step::Tell => {
+                    let foreign = shared.apply_effects(&self.exited);
+                    shared.foreign.extend(foreign);
+                }
                 Step::Ended => {
                     shared.tidy(&self.exited);
                     if !shared.foreign.is_empty() {
@@ -82,7 +86,7 @@ impl Core {
                         shared = self.lane_wakes.wait(shared);
                     }
                 }
-                Step::Run { id, deadline, work } => match self.run_step(shared, own, id, deadline, work) {
+                Step::Run { id, deadline, work } => match self.run_step(shared, id, deadline, work) {
                     Some(guard) => shared = guard,
                     None => return,
                 },
@@ -94,8 +98,7 @@ impl Core {
     /// held.
     fn run_step<'a>(
         &'a self,
-        mut shared: MutexGuard<'a, Shared>,
-        own: u64,
+        shared: MutexGuard<'a, Shared>,
         id: CallId,
         deadline: Tick,
         work: Work<Failure>,
@@ -103,23 +106,8 @@ impl Core {
         if shared.keeper_until.is_none_or(|until| deadline < until) {
             self.keeper_wakes.notify_one();
         }
-        // Effects first: they set up what the listener is told.
-        let foreign = shared.apply_effects(&self.exited);
-        shared.foreign.extend(foreign);
         let task = shared.task(&work, self.instant(deadline));
-        while shared.lane == own
-            && let Some(foreign) = shared.foreign.pop_front()
-        {
-            drop(shared);
-            foreign.run();
-            shared = self.lock();
-        }
-        let wanted = shared.lane == own;
         drop(shared);
-        if !wanted {
-            quietly(|| drop((task, work)));
-            return None;
-        }
         let began = self.now();
         let outcome = task.map_or(Outcome::Ok, |task| task.perform(self));
         let mut shared = self.lock();

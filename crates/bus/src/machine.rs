@@ -37,6 +37,8 @@ pub(crate) struct PluginId(pub(crate) u64);
 pub(crate) enum Step<F> {
     /// Do this, and report.
     Run { id: CallId, deadline: Tick, work: Work<F> },
+    /// Tell the outside what has happened, and come back: what that sets off must not count against a listener's time.
+    Tell,
     /// Nothing, until somebody asks.
     Idle,
     /// Nothing, ever again.
@@ -140,6 +142,9 @@ impl<F: Report> Machine<F> {
     pub(crate) fn step(&mut self, now: Tick, mut plan: impl FnMut(Phase) -> Vec<Entry>) -> Step<F> {
         debug_assert!(self.call.is_none(), "the lane does one thing at a time");
         loop {
+            if !self.effects.is_empty() {
+                return Step::Tell;
+            }
             match self.errands.pop_front() {
                 Some(Errand::Say(say)) => {
                     return self.call(now.saturating_add(self.limits.log), now, Work::Say(say));
@@ -154,6 +159,9 @@ impl<F: Report> Machine<F> {
                 }
                 None if self.exited => return Step::Ended,
                 None => {}
+            }
+            if self.hurries_the_rest(now) {
+                continue;
             }
             if let Some(next) = self.next_listener(now) {
                 let (deadline, work) = next;

@@ -69,6 +69,7 @@ pub(super) struct Job<F> {
     /// The listeners that were called, in order.
     called: Vec<usize>,
     total: Tick,
+    hurried: bool,
     failures: Vec<F>,
     /// How an abort is to be answered.
     verdict: Option<Answer<F>>,
@@ -103,8 +104,17 @@ impl<F: Report> Machine<F> {
         }
         self.effects.push(Effect::Began { phase, settings });
         let called = Vec::new();
-        self.job =
-            Some(Job { phase, tickets, plan, todo, called, total, failures: Vec::new(), verdict: None });
+        self.job = Some(Job {
+            phase,
+            tickets,
+            plan,
+            todo,
+            called,
+            total,
+            hurried: false,
+            failures: Vec::new(),
+            verdict: None,
+        });
     }
 
     fn to_be_stopped(&self, entry: Entry) -> bool {
@@ -118,6 +128,18 @@ impl<F: Report> Machine<F> {
             Phase::Exit => self.limits.exit,
             Phase::Prepare | Phase::Commit | Phase::Abort => self.limits.graceful,
         }
+    }
+
+    /// Once the total of a stop or an exit has passed, whoever is still to be called is called in a hurry.
+    pub(super) fn hurries_the_rest(&mut self, now: Tick) -> bool {
+        let Some(job) = self.job.as_mut().filter(|job| matches!(job.phase, Phase::Stop | Phase::Exit)) else {
+            return false;
+        };
+        let newly = now >= job.total && !job.todo.is_empty() && !std::mem::replace(&mut job.hurried, true);
+        if newly {
+            self.effects.push(Effect::Hurry);
+        }
+        newly
     }
 
     /// The next listener of the running job and its deadline, if the job is to go on.
@@ -138,9 +160,6 @@ impl<F: Report> Machine<F> {
         let plugin = job.plan[index].plugin;
         if phase == Phase::Start {
             self.began.extend(plugin);
-        }
-        if now >= total && matches!(phase, Phase::Stop | Phase::Exit) {
-            self.effects.push(Effect::Hurry);
         }
         let last_call = now.saturating_add(limits.last_call);
         let deadline = now.saturating_add(self.limit(phase).each).min(total.max(last_call));
@@ -194,9 +213,9 @@ impl<F: Report> Machine<F> {
             let answer = exit.map_or(Answer::Done, |exit| Answer::Interrupted(Verb::Start, exit));
             return self.errands.push_back(Errand::Answer(job.tickets, answer));
         };
-        let cause = format!("'{}' failed to start", first.listener());
+        let exit = Exit::failure(format!("'{}' failed to start", first.listener()));
         self.say(Say::StartFailed);
-        self.note_exit(Exit::failure(cause));
+        self.note_exit(exit);
         if let Some(asked) = &mut self.exit {
             asked.exit = asked.exit.clone().after_failures(true);
             asked.afterwards.push((job.tickets, Answer::Failed(Verb::Start, job.failures)));

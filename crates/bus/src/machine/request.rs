@@ -12,7 +12,7 @@
 //! queued behind it, so that the last one who asked gets what they asked for.
 
 use super::{Errand, Machine, Phase, Report, State, Tick};
-use crate::exit::{Cause, Exit};
+use crate::exit::Exit;
 use crate::failure::Verb;
 
 /// The receipt for one request.
@@ -104,6 +104,15 @@ impl<F> ExitAsked<F> {
     fn new(exit: Exit) -> ExitAsked<F> {
         ExitAsked { exit, tickets: Vec::new(), hurried: false, failures: Vec::new(), afterwards: Vec::new() }
     }
+
+    /// A plain exit wins over a restart: what was to come back is to stay down.
+    fn overrule(&mut self, exit: Exit) {
+        if self.exit.is_restart() && !exit.is_restart() {
+            let answer = Answer::Interrupted(Verb::Restart, exit.clone());
+            self.afterwards.push((std::mem::take(&mut self.tickets), answer));
+            self.exit = exit;
+        }
+    }
 }
 
 impl<F: Report> Machine<F> {
@@ -168,12 +177,9 @@ impl<F: Report> Machine<F> {
         if exited {
             return self.done_at_the_end(ticket);
         }
-        asked.tickets.push(ticket);
         let again = exit.is_restart() || inside;
-        // A plain exit wins over a restart: what was to come back is to stay down.
-        if asked.exit.is_restart() && !exit.is_restart() {
-            asked.exit = exit;
-        }
+        asked.overrule(exit);
+        asked.tickets.push(ticket);
         if !again && !asked.hurried {
             self.hurry();
         }
@@ -191,10 +197,7 @@ impl<F: Report> Machine<F> {
     /// From here on the bus is on its way out.
     pub(super) fn note_exit(&mut self, exit: Exit) {
         if let Some(asked) = &mut self.exit {
-            if asked.exit.is_restart() && !matches!(exit.cause(), Cause::Restart { .. }) {
-                asked.exit = exit;
-            }
-            return;
+            return asked.overrule(exit);
         }
         for request in std::mem::take(&mut self.queue) {
             let answer = Answer::Refused(request.ask.verb(), exit.clone());

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::AddAssign;
 
-use super::super::{CallId, Machine, Outcome, Say, Step, Tick, TicketId, Work};
+use super::super::{CallId, Machine, Outcome, Step, Tick, TicketId, Work};
 use super::rules::{OF_ENDS, OF_FACTS, OF_SITUATIONS};
 use super::story::{Fact, Story};
 use super::world::{End, Fault, Wish, World, limits};
@@ -197,20 +197,18 @@ impl Situation {
 
     fn go_on(&mut self, world: &World) -> Result<(), &'static str> {
         match self.machine.step(self.now, |phase| world.plan(phase).to_vec()) {
-            Step::Idle => {
-                let effects = self.machine.effects();
-                // Whom to wake is done with the lock let go, so the lane looks again after it.
-                self.lane = if effects.is_empty() { Lane::Asleep } else { Lane::Free };
-                effects.into_iter().try_for_each(|effect| self.happen(world, &Fact::Told(effect)))?;
+            Step::Idle => self.lane = Lane::Asleep,
+            Step::Tell => {
+                // With a failed start an exit is decided, of which these effects are the consequence.
+                if self.machine.exit().is_some() && !self.story.is_leaving() {
+                    self.story.start_failed();
+                }
+                self.tell(world)?;
+                self.lane = Lane::Free;
             }
             Step::Ended => self.lane = Lane::Ended,
             Step::Run { id, work, .. } => {
                 self.lane = Lane::Busy(id);
-                // With the failed start an exit is decided, of which the effects are the consequence.
-                let first = work == Work::Say(Say::StartFailed);
-                if !first {
-                    self.tell(world)?;
-                }
                 self.happen(world, &Fact::Stepped(work))?;
             }
         }

@@ -56,11 +56,10 @@ fn all_sorts_of_listeners() -> Vec<World> {
         World::of(&[Some(1)], &[Some(1)], &[], &[Some(1), None]),
         World::of(&[], &[], &[None], &[None, Some(1), Some(2)]),
     ];
-    let asked: [&[&[Wish]]; 5] = [
+    let asked: [&[&[Wish]]; 4] = [
         &[&[Start, Stop], &[Exit(0)]],
-        &[&[Start, Stop], &[Start, Stop]],
+        &[&[Start, Stop], &[Start]],
         &[&[Start, Graceful], &[Restart]],
-        &[&[Start, Settings], &[Exit(3)]],
         &[&[Stop], &[Exit(0)]],
     ];
     let ends: [&[End]; 2] = [&[End::Ok, Fails, Exits(0)], &[End::Ok, Fails, Exits(4)]];
@@ -75,8 +74,7 @@ fn all_sorts_of_listeners() -> Vec<World> {
 
 fn listeners_that_ask() -> Vec<World> {
     let crowd = World::of(&[Some(1), None], &[Some(1)], &[None], &[Some(1)]).ends(&[End::Ok, Fails]);
-    let asked: [&[&[Wish]]; 4] =
-        [&[&[Start]], &[&[Start, Graceful]], &[&[Start], &[Exit(0)]], &[&[Start], &[Stop]]];
+    let asked: [&[&[Wish]]; 2] = [&[&[Start, Graceful]], &[&[Start], &[Exit(0)]]];
     let inside: [&[Wish]; 6] = [
         &[Exit(0)],
         &[Exit(3), Exit(0)],

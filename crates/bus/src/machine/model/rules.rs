@@ -94,6 +94,13 @@ fn the_answer_fits(_: &World, story: &Story, fact: &Fact) -> bool {
         }
         (Wish::Restart, Answer::Refused(Verb::Restart, _)) => receipt.after_plain_exit,
         (Wish::Restart, _) if receipt.after_plain_exit => false,
+        // A plain exit has come over it.
+        (Wish::Restart, Answer::Interrupted(Verb::Restart, exit)) => {
+            !exit.is_restart() && story.exited.as_ref().is_some_and(|exit| !exit.is_restart())
+        }
+        (Wish::Restart, Answer::Done) if story.exited.as_ref().is_some_and(|exit| !exit.is_restart()) => {
+            false
+        }
         (Wish::Exit(_) | Wish::Restart, Answer::Done) => {
             story.exited.is_some() && (story.way_out.is_empty() || receipt.after_the_end)
         }

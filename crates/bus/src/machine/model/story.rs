@@ -182,6 +182,16 @@ impl Story {
         }
     }
 
+    pub(super) fn is_leaving(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    pub(super) fn start_failed(&mut self) {
+        self.open = None;
+        self.want(Wanted { restart: false, code: 1 });
+        self.wanted.iter_mut().filter(|wanted| wanted.code == 0).for_each(|wanted| wanted.code = 1);
+    }
+
     fn stepped(&mut self, world: &World, work: &Work<Fault>) {
         self.running = Some(work.clone());
         match work {
@@ -191,11 +201,7 @@ impl Story {
                     self.began.extend(world.start[*index].plugin);
                 }
             }
-            Work::Say(Say::StartFailed) => {
-                self.open = None;
-                self.want(Wanted { restart: false, code: 1 });
-                self.wanted.iter_mut().filter(|wanted| wanted.code == 0).for_each(|wanted| wanted.code = 1);
-            }
+            Work::Say(Say::StartFailed) => self.start_failed(),
             Work::Say(Say::Exited) => {
                 self.through = true;
                 self.open = None;
