@@ -3,13 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 #![allow(unsafe_code, reason = "a handler of somebody else's is put in the way")]
 
-mod support;
-
 use nix::sys::signal::{self as kernel, SIGINT, SaFlags, SigAction, SigHandler, SigSet};
 use sitebus_os::interrupt::{Interrupt, InterruptError};
+use sitebus_testkit::own_process::{LONG, Process, hear, in_a_process_of_its_own, is_child, say, status};
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::mpsc::{self, Receiver};
-use support::{LONG, Process, in_a_process_of_its_own, status};
 
 fn counting() -> (Interrupt, Receiver<()>) {
     let (sender, receiver) = mpsc::channel();
@@ -115,7 +113,7 @@ fn a_panic_in_what_the_last_callback_drops_does_not_make_the_process_deaf() {
 #[test]
 fn once_given_back_a_press_ends_the_process_again() {
     let name = "once_given_back_a_press_ends_the_process_again";
-    if support::is_child() {
+    if is_child() {
         for _ in 0..3 {
             let (interrupt, pressed) = counting();
             press();
@@ -123,7 +121,7 @@ fn once_given_back_a_press_ends_the_process_again() {
             drop(interrupt);
         }
         press();
-        support::hear();
+        hear();
         return;
     }
     assert_eq!(Process::start(name).wait().signal(), Some(2));
@@ -143,11 +141,11 @@ fn a_second_taker_is_refused_and_told_who_has_it() {
 #[test]
 fn an_ignored_interrupt_stays_ignored() {
     let name = "an_ignored_interrupt_stays_ignored";
-    if support::is_child() {
+    if is_child() {
         let error = Interrupt::take("the test", || ()).unwrap_err();
         assert!(matches!(error, InterruptError::Ignored), "{error}");
         press();
-        return support::say("alive");
+        return say("alive");
     }
     let mut child = Process::start_by_shell(name, "trap '' INT; exec \"$@\"");
     child.expect("alive");

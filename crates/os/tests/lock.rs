@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod support;
-
 use sitebus_os::descriptors;
 use sitebus_os::lock::{Lock, LockError};
+use sitebus_os::signal::Signal;
+use sitebus_testkit::own_process::{Process, hear, is_child, say};
 use std::fs;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use support::Process;
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -36,10 +35,10 @@ fn a_second_taker_is_refused_and_told_who_has_it_until_the_first_is_dropped() {
 #[test]
 fn a_killed_holder_leaves_a_file_that_stops_nobody() {
     let name = "a_killed_holder_leaves_a_file_that_stops_nobody";
-    if support::is_child() {
-        let _lock = Lock::take(support::hear()).unwrap();
-        support::say("held");
-        support::hear();
+    if is_child() {
+        let _lock = Lock::take(hear()).unwrap();
+        say("held");
+        hear();
         return;
     }
     let (_folder, path) = folder();
@@ -49,7 +48,7 @@ fn a_killed_holder_leaves_a_file_that_stops_nobody() {
     let error = Lock::take(&path).unwrap_err().to_string();
     assert!(error.contains(&format!("is held by process {}", holder.pid())), "{error}");
 
-    nix::sys::signal::kill(holder.pid(), nix::sys::signal::SIGKILL).unwrap();
+    holder.send(Signal::KILL);
     holder.wait();
     assert!(path.exists());
     Lock::take(&path).unwrap();

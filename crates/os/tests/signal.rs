@@ -3,19 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 #![allow(unsafe_code, reason = "forks, and handlers of somebody else's")]
 
-mod support;
-
 use nix::sys::signal::{self as kernel, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use sitebus_os::descriptors;
 use sitebus_os::signal::{Catch, CatchError, Caught, Next, Signal, die_by, unblock};
+use sitebus_testkit::own_process::{LONG, Process, hear, in_a_process_of_its_own, is_child, status};
+use sitebus_testkit::window::{Window, move_into};
 use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{LONG, Process, Window, in_a_process_of_its_own, status};
 
 fn next(caught: &Caught) -> Next {
     caught.next(Some(Instant::now() + LONG)).unwrap()
@@ -100,7 +99,7 @@ fn a_handler_that_replaced_ours_is_left_alone_and_reported() {
 #[test]
 fn a_signal_that_was_ignored_stays_ignored_and_is_reported() {
     let name = "a_signal_that_was_ignored_stays_ignored_and_is_reported";
-    if support::is_child() {
+    if is_child() {
         let (catch, caught) = Catch::take("the test", [Signal::HUP, Signal::TERM]).unwrap();
         assert_eq!(catch.ignored(), [Signal::HUP]);
         raise(kernel::SIGHUP).unwrap();
@@ -311,8 +310,8 @@ fn a_blocked_signal_is_heard_once_it_is_unblocked() {
 #[test]
 fn dying_by_a_signal_shows_that_signal_even_if_it_is_caught_blocked_or_ignored() {
     let name = "dying_by_a_signal_shows_that_signal_even_if_it_is_caught_blocked_or_ignored";
-    if support::is_child() {
-        match support::hear().as_str() {
+    if is_child() {
+        match hear().as_str() {
             "caught" => {
                 let _caught = Catch::take("the test", [Signal::TERM]).unwrap();
                 die_by(Signal::TERM);
@@ -336,7 +335,7 @@ fn dying_by_a_signal_shows_that_signal_even_if_it_is_caught_blocked_or_ignored()
 #[test]
 fn dying_by_a_signal_that_ends_nothing_ends_the_process_with_the_status_of_a_shell() {
     let name = "dying_by_a_signal_that_ends_nothing_ends_the_process_with_the_status_of_a_shell";
-    if support::is_child() {
+    if is_child() {
         die_by(Signal::WINCH);
     }
     assert_eq!(Process::start(name).wait().code(), Some(128 + Signal::WINCH.number()));
@@ -346,8 +345,8 @@ fn dying_by_a_signal_that_ends_nothing_ends_the_process_with_the_status_of_a_she
 #[test]
 fn a_background_reader_of_the_terminal_stops_although_ttin_is_caught() {
     let name = "a_background_reader_of_the_terminal_stops_although_ttin_is_caught";
-    if support::is_child() {
-        let device = support::move_into(&support::hear());
+    if is_child() {
+        let device = move_into(&hear());
         // SAFETY: the child makes system calls, and allocations, which the C library makes safe.
         match unsafe { fork() }.unwrap() {
             ForkResult::Child => {

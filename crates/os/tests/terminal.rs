@@ -2,22 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod support;
-
 use sitebus_os::signal::{Catch, Next, Signal};
 use sitebus_os::terminal::Terminal;
+use sitebus_testkit::own_process::{LONG, Process, hear, in_a_process_of_its_own, is_child, say};
+use sitebus_testkit::window::{Window, move_into};
 use std::time::Instant;
-use support::{LONG, Process, Window};
 
 #[test]
 fn a_terminal_is_there_until_its_window_is_closed() {
     let name = "a_terminal_is_there_until_its_window_is_closed";
-    if support::is_child() {
-        let _device = support::move_into(&support::hear());
+    if is_child() {
+        let _device = move_into(&hear());
         let terminal = Terminal::controlling().unwrap();
         assert!(!terminal.hung_up());
         let (_catch, caught) = Catch::take("the test", [Signal::HUP]).unwrap();
-        support::say("ready");
+        say("ready");
         assert_eq!(caught.next(Some(Instant::now() + LONG)).unwrap(), Next::Signal(Signal::HUP));
         assert!(terminal.hung_up(), "when the signal comes, the terminal must be known to be gone");
         assert!(Terminal::controlling().is_none());
@@ -34,7 +33,7 @@ fn a_terminal_is_there_until_its_window_is_closed() {
 
 #[test]
 fn a_process_without_a_terminal_has_none() {
-    support::in_a_process_of_its_own("a_process_without_a_terminal_has_none", || {
+    in_a_process_of_its_own("a_process_without_a_terminal_has_none", || {
         nix::unistd::setsid().unwrap();
         assert!(Terminal::controlling().is_none());
     });

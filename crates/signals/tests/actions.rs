@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod support;
+mod site;
 
-use nix::sys::signal::{self as kernel, kill};
+use site::{drains, hangs, patient_bus, run, subscribe};
 use sitebus_bus::{Bus, Priority, topics};
-use sitebus_signals::Settings;
-use support::site::{drains, hangs, patient_bus, run, subscribe};
-use support::{Process, Window, is_child, say};
+use sitebus_signals::{Settings, Signal};
+use sitebus_testkit::own_process::{Process, ended_by, hear, is_child, say};
+use sitebus_testkit::window::{Window, move_into};
 
 /// Says every message of the topics, and every reload.
 fn listen(bus: &Bus) {
@@ -26,10 +26,6 @@ fn site(settings: Settings) {
     let _ = run(&bus);
 }
 
-fn send(child: &Process, signal: kernel::Signal) {
-    kill(child.pid(), signal).unwrap();
-}
-
 fn assert_success(child: &mut Process) {
     let status = child.wait();
     assert!(status.success(), "{status}\n{}", child.output());
@@ -41,16 +37,16 @@ fn int_term_and_quit_exit_with_the_signal_as_the_cause() {
         return site(Settings::default());
     }
     let asking = [
-        (kernel::SIGINT, "SIGINT (2)", "; drains end in 10s; a second signal cuts them short"),
-        (kernel::SIGTERM, "SIGTERM (15)", "; drains end in 30s; a second signal cuts them short"),
-        (kernel::SIGQUIT, "SIGQUIT (3)", "; a second signal cuts drains short"),
+        (Signal::INT, "SIGINT (2)", "; drains end in 10s; a second signal cuts them short"),
+        (Signal::TERM, "SIGTERM (15)", "; drains end in 30s; a second signal cuts them short"),
+        (Signal::QUIT, "SIGQUIT (3)", "; a second signal cuts drains short"),
     ];
     for (signal, named, limit) in asking {
         let mut child = Process::start("int_term_and_quit_exit_with_the_signal_as_the_cause");
         child.expect("ready");
-        send(&child, signal);
+        child.send(signal);
         let said = child.expect(&format!("exit with code 0 asked by signal {named}"));
-        let line = format!("INFO {}: exiting{limit}", signal.as_str());
+        let line = format!("INFO {signal}: exiting{limit}");
         assert!(said.contains(&line), "{said:?}");
         assert_success(&mut child);
     }
@@ -63,13 +59,11 @@ fn usr1_reopens_logs_and_ttin_and_ttou_scale() {
     }
     let mut child = Process::start("usr1_reopens_logs_and_ttin_and_ttou_scale");
     child.expect("ready");
-    for (signal, event) in
-        [(kernel::SIGUSR1, "reopen"), (kernel::SIGTTIN, "scale 1"), (kernel::SIGTTOU, "scale -1")]
-    {
-        send(&child, signal);
+    for (signal, event) in [(Signal::USR1, "reopen"), (Signal::TTIN, "scale 1"), (Signal::TTOU, "scale -1")] {
+        child.send(signal);
         child.expect(event);
     }
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     assert_success(&mut child);
 }
 
@@ -80,7 +74,7 @@ fn usr2_restarts() {
     }
     let mut child = Process::start("usr2_restarts");
     child.expect("ready");
-    send(&child, kernel::SIGUSR2);
+    child.send(Signal::USR2);
     let said = child.expect("restart asked by SIGUSR2");
     assert!(said.iter().any(|line| line == "INFO SIGUSR2: restarting"), "{said:?}");
     assert_success(&mut child);
@@ -94,15 +88,15 @@ fn hup_reloads_where_there_is_no_terminal() {
     let mut child = Process::start("hup_reloads_where_there_is_no_terminal");
     child.expect("ready");
     for _ in 0..3 {
-        send(&child, kernel::SIGHUP);
+        child.send(Signal::HUP);
         child.expect("reloaded");
     }
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     assert_success(&mut child);
 }
 
 fn site_in_a_terminal(settings: Settings) {
-    let device = support::move_into(&support::hear());
+    let device = move_into(&hear());
     let bus = patient_bus();
     subscribe(&bus, settings);
     listen(&bus);
@@ -119,7 +113,7 @@ fn hup_reloads_while_the_terminal_is_there_and_exits_when_it_is_gone() {
     let mut child = Process::start("hup_reloads_while_the_terminal_is_there_and_exits_when_it_is_gone");
     child.tell(&window.name);
     child.expect("ready");
-    send(&child, kernel::SIGHUP);
+    child.send(Signal::HUP);
     child.expect("reloaded");
     window.close();
     let said = child.expect("exit with code 0 asked by signal SIGHUP (1)");
@@ -138,7 +132,7 @@ fn hup_may_be_told_to_reload_although_the_terminal_is_gone() {
     child.expect("ready");
     window.close();
     child.expect("reloaded");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     assert_success(&mut child);
 }
 
@@ -150,11 +144,11 @@ fn signals_do_what_they_were_mapped_to() {
     }
     let mut child = Process::start("signals_do_what_they_were_mapped_to");
     child.expect("ready");
-    send(&child, kernel::SIGWINCH);
-    child.expect(&format!("signal {}", kernel::SIGWINCH as i32));
-    send(&child, kernel::SIGHUP);
+    child.send(Signal::WINCH);
+    child.expect(&format!("signal {}", Signal::WINCH.number()));
+    child.send(Signal::HUP);
     child.expect("scale 1");
-    send(&child, kernel::SIGUSR1);
+    child.send(Signal::USR1);
     child.expect("exit with code 0 asked by signal SIGUSR1 (10)");
     assert_success(&mut child);
 }
@@ -166,11 +160,11 @@ fn an_ignored_signal_does_nothing_and_a_left_one_what_it_always_did() {
     }
     let mut child = Process::start("an_ignored_signal_does_nothing_and_a_left_one_what_it_always_did");
     child.expect("ready");
-    send(&child, kernel::SIGUSR1);
-    send(&child, kernel::SIGTTIN);
+    child.send(Signal::USR1);
+    child.send(Signal::TTIN);
     child.expect("scale 1");
-    send(&child, kernel::SIGTERM);
-    assert_eq!(support::ended_by(child.wait()), Some(15));
+    child.send(Signal::TERM);
+    assert_eq!(ended_by(child.wait()), Some(15));
 }
 
 #[test]
@@ -184,9 +178,9 @@ fn a_reload_or_restart_during_an_exit_is_said_to_be_refused() {
     }
     let mut child = Process::start("a_reload_or_restart_during_an_exit_is_said_to_be_refused");
     child.expect("ready");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     child.expect("draining");
-    send(&child, kernel::SIGUSR2);
+    child.send(Signal::USR2);
     let exit = "exit with code 0 asked by signal SIGTERM (15)";
     child.expect(&format!("WARN SIGUSR2: not restarting, for the bus is exiting: {exit}"));
 }
@@ -202,9 +196,9 @@ fn an_exit_wins_over_a_restart() {
     }
     let mut child = Process::start("an_exit_wins_over_a_restart");
     child.expect("ready");
-    send(&child, kernel::SIGUSR2);
+    child.send(Signal::USR2);
     child.expect("draining");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     child.expect("exit with code 0 asked by signal SIGTERM (15)");
     assert_success(&mut child);
 }
@@ -213,16 +207,16 @@ fn an_exit_wins_over_a_restart() {
 fn a_signal_that_its_parent_had_blocked_is_heard() {
     if is_child() {
         let bus = patient_bus();
-        kernel::SigSet::all().thread_block().unwrap();
+        nix::sys::signal::SigSet::all().thread_block().unwrap();
         subscribe(&bus, Settings::default());
         hangs(&bus);
         let _ = run(&bus);
         return;
     }
-    for signal in [kernel::SIGTERM, kernel::SIGINT] {
+    for signal in [Signal::TERM, Signal::INT] {
         let mut child = Process::start("a_signal_that_its_parent_had_blocked_is_heard");
         child.expect("ready");
-        send(&child, signal);
+        child.send(signal);
         child.expect("draining");
     }
 }

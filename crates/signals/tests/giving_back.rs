@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod support;
+mod site;
 
 use nix::sys::signal::{self as kernel, kill, raise};
 use nix::unistd::Pid;
+use site::{patient_bus, run, say_the_log, subscribe};
 use sitebus_bus::{Bus, Handle, Priority, topics};
 use sitebus_os::descriptors;
-use sitebus_signals::{Settings, Signals, Subscribed};
+use sitebus_signals::{Settings, Signal, Signals, Subscribed};
+use sitebus_testkit::own_process::{Process, ended_by, hear, in_a_process_of_its_own, is_child, say, status};
 use std::sync::{Mutex, PoisonError};
-use support::site::{patient_bus, run, say_the_log, subscribe};
-use support::{Process, ended_by, in_a_process_of_its_own, is_child, say, status};
 
 /// What this process does with signals: caught, ignored, blocked.
 fn signals_of_the_process() -> [String; 3] {
@@ -46,14 +46,14 @@ fn after_unsubscribing_a_signal_ends_the_process_as_ever() {
         subscribed.unsubscribe();
         assert_eq!(signals_of_the_process(), before);
         say("given back");
-        support::hear();
+        hear();
         return;
     }
-    for signal in [kernel::SIGTERM, kernel::SIGINT, kernel::SIGHUP, kernel::SIGUSR2] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR2] {
         let mut child = Process::start("after_unsubscribing_a_signal_ends_the_process_as_ever");
         child.expect("given back");
-        kill(child.pid(), signal).unwrap();
-        assert_eq!(ended_by(child.wait()), Some(signal as i32));
+        child.send(signal);
+        assert_eq!(ended_by(child.wait()), Some(signal.number()));
     }
 }
 
@@ -204,9 +204,9 @@ fn what_was_ignored_stays_ignored_and_is_logged() {
     let said = child.expect("ready");
     let line = "INFO ignored when the process was started, and left so: SIGHUP, SIGINT";
     assert!(said.iter().any(|said| said == line), "{said:?}");
-    kill(child.pid(), kernel::SIGHUP).unwrap();
-    kill(child.pid(), kernel::SIGINT).unwrap();
-    kill(child.pid(), kernel::SIGTERM).unwrap();
+    child.send(Signal::HUP);
+    child.send(Signal::INT);
+    child.send(Signal::TERM);
     let said = child.expect("exit with code 0 asked by signal SIGTERM (15)");
     assert!(!said.iter().any(|line| line == "reloaded"), "{said:?}");
     assert!(child.wait().success());
@@ -228,13 +228,13 @@ fn a_listener_of_a_signal_may_unsubscribe() {
         });
         bus.start().unwrap();
         say("ready");
-        support::hear();
+        hear();
         return;
     }
     let mut child = Process::start("a_listener_of_a_signal_may_unsubscribe");
     child.expect("ready");
-    kill(child.pid(), kernel::SIGUSR1).unwrap();
+    child.send(Signal::USR1);
     child.expect("unsubscribed");
-    kill(child.pid(), kernel::SIGTERM).unwrap();
+    child.send(Signal::TERM);
     assert_eq!(ended_by(child.wait()), Some(15));
 }

@@ -2,18 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod support;
+mod site;
 
-use nix::sys::signal::{self as kernel, kill};
+use site::{drains, each_counts, hangs, never_return, patient_bus, run, subscribe};
 use sitebus_bus::{LOG, Priority, topics};
 use sitebus_signals::{Action, Settings, Signal, Signals};
+use sitebus_testkit::own_process::{Process, ended_by, hear, is_child, say};
 use std::time::Duration;
-use support::site::{drains, each_counts, hangs, never_return, patient_bus, run, subscribe};
-use support::{Process, ended_by, is_child, say};
-
-fn send(child: &Process, signal: kernel::Signal) {
-    kill(child.pid(), signal).unwrap();
-}
 
 #[test]
 fn a_second_signal_of_any_kind_hurries_the_drain() {
@@ -24,18 +19,15 @@ fn a_second_signal_of_any_kind_hurries_the_drain() {
         let _ = run(&bus);
         return;
     }
-    for second in [kernel::SIGINT, kernel::SIGTERM, kernel::SIGQUIT] {
+    for second in [Signal::INT, Signal::TERM, Signal::QUIT] {
         let mut child = Process::start("a_second_signal_of_any_kind_hurries_the_drain");
         child.expect("ready");
-        send(&child, kernel::SIGTERM);
+        child.send(Signal::TERM);
         child.expect("draining");
-        send(&child, second);
+        child.send(second);
         let said = child.expect("exit with code 0 asked by signal SIGTERM (15)");
         assert!(said.iter().any(|line| line == "hurried: true"), "{said:?}");
-        let line = format!(
-            "WARN {}: drains are cut short; a third signal ends the process at once",
-            second.as_str()
-        );
+        let line = format!("WARN {second}: drains are cut short; a third signal ends the process at once");
         assert!(said.contains(&line), "{said:?}");
         assert!(child.wait().success());
     }
@@ -53,7 +45,7 @@ fn the_first_signal_hurries_an_exit_that_somebody_else_has_asked_for() {
     }
     let mut child = Process::start("the_first_signal_hurries_an_exit_that_somebody_else_has_asked_for");
     child.expect("draining");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     let said = child.expect("exit with code 0 asked by somebody else");
     assert!(said.iter().any(|line| line == "hurried: true"), "{said:?}");
     let line = "INFO SIGTERM: exiting already, so drains are cut short";
@@ -70,14 +62,14 @@ fn a_third_signal_ends_a_process_that_hangs_and_shows_as_that_signal() {
         let _ = run(&bus);
         return;
     }
-    for (third, number) in [(kernel::SIGINT, 2), (kernel::SIGTERM, 15), (kernel::SIGQUIT, 3)] {
+    for (third, number) in [(Signal::INT, 2), (Signal::TERM, 15), (Signal::QUIT, 3)] {
         let mut child = Process::start("a_third_signal_ends_a_process_that_hangs_and_shows_as_that_signal");
         child.expect("ready");
-        send(&child, kernel::SIGINT);
+        child.send(Signal::INT);
         child.expect("draining");
-        send(&child, kernel::SIGTERM);
+        child.send(Signal::TERM);
         child.expect("hurried: true");
-        send(&child, third);
+        child.send(third);
         assert_eq!(ended_by(child.wait()), Some(number));
     }
 }
@@ -96,7 +88,7 @@ fn a_start_that_waits_is_cancelled_by_the_first_signal() {
     }
     let mut child = Process::start("a_start_that_waits_is_cancelled_by_the_first_signal");
     child.expect("starting");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     child.expect("cancelled: true");
     child.expect("exit with code 0 asked by signal SIGTERM (15)");
     assert!(child.wait().success());
@@ -116,11 +108,11 @@ fn a_start_that_hangs_is_ended_by_the_third_signal() {
     }
     let mut child = Process::start("a_start_that_hangs_is_ended_by_the_third_signal");
     child.expect("starting");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     child.expect("INFO SIGTERM: exiting; drains end in 30s; a second signal cuts them short");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     child.expect("WARN SIGTERM: drains are cut short; a third signal ends the process at once");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     assert_eq!(ended_by(child.wait()), Some(15));
 }
 
@@ -143,18 +135,18 @@ fn listeners_that_never_return_do_not_keep_anybody_from_the_ladder() {
         let _ = run(&bus);
         return;
     }
-    for begin_with in [kernel::SIGUSR1, kernel::SIGTERM] {
+    for begin_with in [Signal::USR1, Signal::TERM] {
         let mut child = Process::start("listeners_that_never_return_do_not_keep_anybody_from_the_ladder");
         child.expect("ready");
-        if begin_with == kernel::SIGUSR1 {
-            send(&child, kernel::SIGUSR1);
+        if begin_with == Signal::USR1 {
+            child.send(Signal::USR1);
             child.expect("published");
         }
-        send(&child, kernel::SIGTERM);
+        child.send(Signal::TERM);
         child.expect("draining");
-        send(&child, kernel::SIGTERM);
+        child.send(Signal::TERM);
         child.expect("hurried: true");
-        send(&child, kernel::SIGTERM);
+        child.send(Signal::TERM);
         assert_eq!(ended_by(child.wait()), Some(15));
     }
 }
@@ -169,7 +161,7 @@ fn a_burst_counts_once() {
         bus.on(topics::SIGNAL).unwrap().subscribe("signal", |_| say("all have come"));
         bus.plugin("drain").on_stop(Priority::DEFAULT, |stop| {
             say("draining");
-            support::hear();
+            hear();
             say(format!("hurried: {}", stop.hurry().is_set()));
         });
         let _ = run(&bus);
@@ -177,14 +169,14 @@ fn a_burst_counts_once() {
     }
     let mut child = Process::start("a_burst_counts_once");
     child.expect("ready");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     child.expect("draining");
     for _ in 0..20 {
-        for signal in [kernel::SIGTERM, kernel::SIGINT, kernel::SIGQUIT] {
-            send(&child, signal);
+        for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
+            child.send(signal);
         }
     }
-    send(&child, kernel::SIGUSR1);
+    child.send(Signal::USR1);
     child.expect("all have come");
     child.tell("go on");
     child.expect("hurried: false");
@@ -204,7 +196,7 @@ fn when_patience_is_over_the_drain_is_hurried_without_a_second_signal() {
     }
     let mut child = Process::start("when_patience_is_over_the_drain_is_hurried_without_a_second_signal");
     child.expect("ready");
-    send(&child, kernel::SIGTERM);
+    child.send(Signal::TERM);
     child.expect("draining");
     child.expect("hurried: true");
     assert!(child.wait().success());

@@ -6,8 +6,10 @@ mod clock;
 mod gate;
 mod leaks;
 mod load;
+pub mod own_process;
 mod recorder;
 mod transcript;
+pub mod window;
 
 pub use crate::block_on::{NotReady, block_on};
 pub use crate::child::{Child, StillRunning};

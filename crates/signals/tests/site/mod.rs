@@ -1,8 +1,11 @@
 //! A bus as a program has one, in a child, whose events are said to the parent.
 
-use super::say;
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
 use sitebus_bus::{Bus, Exit, LOG, Limits, priority};
 use sitebus_signals::{Settings, Signals, Subscribed};
+use sitebus_testkit::own_process::say;
 use std::time::Duration;
 
 /// Limits that no test reaches: what ends is ended by signals.

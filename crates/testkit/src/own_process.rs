@@ -1,7 +1,22 @@
-//! Tests that change a process run in one of their own: this test binary again, told to run that one test.
+//! Tests that change a process run in one of their own: the test binary again, told to run that one test.
+//!
+//! ```no_run
+//! use sitebus_testkit::own_process::{Process, is_child, say};
+//!
+//! #[test]
+//! fn it_says_that_it_is_ready() {
+//!     if is_child() {
+//!         return say("ready");
+//!     }
+//!     let mut child = Process::start("it_says_that_it_is_ready");
+//!     child.expect("ready");
+//!     assert!(child.wait().success());
+//! }
+//! ```
+//!
+//! What goes wrong here is a panic with the child's output: that is how a test fails.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::env;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -11,15 +26,18 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::unistd::Pid;
+use sitebus_os::signal::Signal;
+
 /// Set in the child.
 const ROLE: &str = "SITEBUS_TEST_CHILD";
 /// Before each line that the child says, among the lines of the test harness.
 const MARK: &str = "child says: ";
 /// No event of a test takes longer, not even on a machine with much else to do.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_secs(60);
 
 /// Runs the body in a process of its own, and fails with its output if it does not succeed.
-pub(crate) fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
+pub fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
     if is_child() {
         return body();
     }
@@ -29,26 +47,28 @@ pub(crate) fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
 }
 
 /// Whether this is the child.
-pub(crate) fn is_child() -> bool {
+#[must_use]
+pub fn is_child() -> bool {
     env::var_os(ROLE).is_some()
 }
 
 /// Tells the parent something: one line.
-pub(crate) fn say(line: impl std::fmt::Display) {
+pub fn say(line: impl std::fmt::Display) {
     let mut out = io::stdout().lock();
     writeln!(out, "\n{MARK}{line}").unwrap();
     out.flush().unwrap();
 }
 
 /// What the parent tells; empty when it is gone.
-pub(crate) fn hear() -> String {
+pub fn hear() -> String {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).unwrap();
     line.trim_end().to_owned()
 }
 
 /// A child, which is killed if the test is over before it.
-pub(crate) struct Process {
+#[derive(Debug)]
+pub struct Process {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -57,12 +77,14 @@ pub(crate) struct Process {
 
 impl Process {
     /// Runs this test in a child.
-    pub(crate) fn start(test: &str) -> Process {
+    #[must_use]
+    pub fn start(test: &str) -> Process {
         Process::spawn(Command::new(env::current_exe().unwrap()), test)
     }
 
     /// The same by way of a shell line, in which `exec "$@"` becomes the child.
-    pub(crate) fn start_by_shell(test: &str, script: &str) -> Process {
+    #[must_use]
+    pub fn start_by_shell(test: &str, script: &str) -> Process {
         let mut command = Command::new("sh");
         command.args(["-c", script, "sh"]).arg(env::current_exe().unwrap());
         Process::spawn(command, test)
@@ -87,16 +109,25 @@ impl Process {
         Process { child, stdin, lines, heard: Vec::new() }
     }
 
-    pub(crate) fn pid(&self) -> nix::unistd::Pid {
-        nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
-    pub(crate) fn tell(&mut self, line: &str) {
+    /// Sends it a signal. Not after [`wait`](Process::wait): its number may be another process's by then.
+    pub fn send(&self, signal: Signal) {
+        let number = nix::sys::signal::Signal::try_from(signal.number()).unwrap();
+        nix::sys::signal::kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), number).unwrap();
+    }
+
+    /// Tells the child something: one line, which it [hears](hear).
+    pub fn tell(&mut self, line: &str) {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Waits until the child says this, and returns all that it said since the last time, this included.
-    pub(crate) fn expect(&mut self, wanted: &str) -> Vec<String> {
+    pub fn expect(&mut self, wanted: &str) -> Vec<String> {
         let deadline = Instant::now() + LONG;
         let mut said = Vec::new();
         loop {
@@ -122,7 +153,7 @@ impl Process {
     }
 
     /// Waits until the child has ended. Its input stays open.
-    pub(crate) fn wait(&mut self) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + LONG;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -133,7 +164,8 @@ impl Process {
         }
     }
 
-    pub(crate) fn output(&mut self) -> String {
+    /// All that it wrote so far, to either stream.
+    pub fn output(&mut self) -> String {
         self.heard.extend(self.lines.try_iter());
         self.heard.join("\n")
     }
@@ -147,39 +179,15 @@ impl Drop for Process {
 }
 
 /// A field of `/proc/thread-self/status`, such as `SigCgt` or `Threads`.
-pub(crate) fn status(field: &str) -> String {
+#[must_use]
+pub fn status(field: &str) -> String {
     let text = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.unwrap().trim().to_owned()
 }
 
-/// A terminal, seen from the side of its window.
-pub(crate) struct Window {
-    master: nix::pty::PtyMaster,
-    pub(crate) name: String,
-}
-
-impl Window {
-    pub(crate) fn open() -> Window {
-        use nix::fcntl::OFlag;
-        // Close-on-exec from the start: a window that another test's child held too could not be closed.
-        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let master = nix::pty::posix_openpt(flags).unwrap();
-        nix::pty::grantpt(&master).unwrap();
-        nix::pty::unlockpt(&master).unwrap();
-        let name = nix::pty::ptsname_r(&master).unwrap();
-        Window { master, name }
-    }
-
-    /// Hangs the terminal up.
-    pub(crate) fn close(self) {
-        drop(self.master);
-    }
-}
-
-/// In a child: leaves its session and makes this terminal the one of the new session.
-pub(crate) fn move_into(terminal: &str) -> std::fs::File {
-    nix::unistd::setsid().unwrap();
-    // Without O_NOCTTY: opening a terminal is how the leader of a session without one gets it.
-    std::fs::OpenOptions::new().read(true).write(true).open(terminal).unwrap()
+/// The number of the signal that a process was ended by, if it was.
+#[must_use]
+pub fn ended_by(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
 }
