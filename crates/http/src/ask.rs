@@ -45,7 +45,7 @@ where
             self.config.access_log.then(|| Line::begin(&self.slot.site.access, self.slot.peer, &request));
         let told = Told { flight, line, connects: request.method() == Method::CONNECT };
         let (head, incoming) = request.into_parts();
-        match Body::received(incoming, self.config.limits.body_bytes, &self.slot) {
+        match Body::received(incoming, self.config.limits.body_bytes, &self.slot, self.http1) {
             Some(body) => Answer::ask(&mut self.service.borrow_mut(), Request::from_parts(head, body), told),
             None => Answer::refuse(StatusCode::PAYLOAD_TOO_LARGE, told),
         }

@@ -38,7 +38,8 @@ struct Received {
     incoming: Incoming,
     left: u64,
     limit: u64,
-    slot: Arc<Slot>,
+    /// Whether the connection is to be cut if the peer does not go on; with HTTP/2 it has other requests as well.
+    watched: Option<Arc<Slot>>,
 }
 
 /// Why a body cannot be read to its end.
@@ -77,7 +78,7 @@ impl Body {
 
     /// `None` if more is announced than allowed.
     #[inline]
-    pub(crate) fn received(incoming: Incoming, limit: u64, origin: &Arc<Slot>) -> Option<Body> {
+    pub(crate) fn received(incoming: Incoming, limit: u64, origin: &Arc<Slot>, http1: bool) -> Option<Body> {
         use http_body::Body as _;
         if incoming.is_end_stream() {
             return Some(Body { inner: Inner::Empty, origin: Some(Arc::clone(origin)) });
@@ -85,8 +86,12 @@ impl Body {
         if incoming.size_hint().lower() > limit {
             return None;
         }
-        let inner =
-            Inner::Received(Box::new(Received { incoming, left: limit, limit, slot: Arc::clone(origin) }));
+        let inner = Inner::Received(Box::new(Received {
+            incoming,
+            left: limit,
+            limit,
+            watched: http1.then(|| Arc::clone(origin)),
+        }));
         Some(Body { inner, origin: Some(Arc::clone(origin)) })
     }
 
@@ -162,12 +167,18 @@ impl Received {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         use http_body::Body as _;
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        self.slot.wants_body(polled.is_pending());
+        self.waits(polled.is_pending());
         polled.map(|frame| {
             frame.map(|frame| {
                 frame.map_err(|error| BodyError::Broken(error.into())).and_then(|frame| self.spend(frame))
             })
         })
+    }
+
+    fn waits(&self, waits: bool) {
+        if let Some(slot) = &self.watched {
+            slot.wants_body(waits);
+        }
     }
 
     fn spend(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
@@ -179,7 +190,7 @@ impl Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        self.slot.wants_body(false); // nobody waits for the rest any more
+        self.waits(false); // nobody waits for the rest any more
     }
 }
 

@@ -72,7 +72,7 @@ async fn discard(io: &mut Io) {
         let mut waste = [0; 1024]; // here, and so not for the whole life of every connection
         io.slot().register(cx.waker());
         loop {
-            if io.slot().is_told(CUT) {
+            if io.slot().is_told(CUT | YIELD) {
                 return Poll::Ready(());
             }
             match pin!(io.read(&mut waste)).poll(cx) {

@@ -1,5 +1,6 @@
 //! Everything that lives from a start to the next stop, and the reception of new connections.
 
+use crate::answer::text_of;
 use crate::config::Config;
 use crate::connection;
 use crate::io::Io;
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 use sitebus_bus::{Flag, Level};
 use sitebus_serve::{Address, Connections, Door, Drained, Event, Host, Listener, Peer, Stream, accept};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,7 +58,11 @@ impl House {
     /// Waits until all connections have ended, and cuts the rest; the second value says what those were doing, as in
     /// `2 answering, 1 idle`.
     pub(crate) fn drain(&self, deadline: Instant, hurry: &Flag, grace: Duration) -> (Drained, String) {
+        /// What has nothing in progress is gone after this, even in a hurry, and does not count as cut.
+        const MOMENT: Duration = Duration::from_millis(50);
         self.tell_all(FINISH);
+        let moment = deadline.min(Instant::now() + MOMENT);
+        let _ = self.connections.wait_empty(moment, std::future::pending());
         let mut kinds = BTreeMap::<&str, usize>::new();
         let drained = self.connections.drain(deadline, hurry.when(), grace, |slot| {
             *kinds.entry(slot.doing()).or_default() += 1;
@@ -84,9 +90,11 @@ impl House {
     /// several newcomers.
     fn ask_idle_to_leave(&self) {
         const MOST: usize = 32;
+        /// Who was served or has connected a moment ago is probably about to send.
+        const A_MOMENT: Duration = Duration::from_millis(100);
         let mut idle: Vec<(Instant, Arc<Slot>)> = Vec::new();
         self.connections.for_each(|slot| {
-            if let Some(since) = slot.idle_since() {
+            if let Some(since) = slot.idle_since().filter(|since| since.elapsed() >= A_MOMENT) {
                 idle.push((since, Arc::clone(slot)));
             }
         });
@@ -152,7 +160,15 @@ where
         if self.house.is_stopping() {
             entry.order(FINISH);
         }
-        tokio::spawn(connection::serve(Io::new(stream, entry), self.service.clone(), config));
+        // Foreign code, which must not be able to end the accept loop.
+        match catch_unwind(AssertUnwindSafe(|| self.service.clone())) {
+            Ok(service) => drop(tokio::spawn(connection::serve(Io::new(stream, entry), service, config))),
+            Err(panic) => {
+                let said =
+                    format!("cloning the service panicked: {}; a connection was closed", text_of(panic));
+                self.house.site.log.log(Level::Error, said);
+            }
+        }
     }
 
     fn make_room(&mut self) {

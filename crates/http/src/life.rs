@@ -19,6 +19,8 @@ use tokio::sync::watch;
 const BEGIN: Duration = Duration::from_secs(5);
 /// A listener that closes takes what the kernel has ready; that is a matter of moments too.
 const CLOSE: Duration = Duration::from_secs(5);
+/// A start that fails gives its listeners so long to close; on a runtime that nobody drives they never will.
+const UNDO: Duration = Duration::from_millis(100);
 /// What is cut has so long to be gone.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -61,7 +63,7 @@ impl Life {
         let deadline = before(start.deadline()).min(Instant::now() + BEGIN);
         for listener in listeners {
             if let Err(error) = self.open(&mut running, listener).wait_running(deadline) {
-                close(&running.doors, before(start.deadline()).min(Instant::now() + GRACE));
+                close(&running.doors, before(start.deadline()).min(Instant::now() + UNDO));
                 running.engine.end(left_of(start.deadline()).min(GRACE));
                 return Err(error.into());
             }
@@ -102,7 +104,9 @@ impl Life {
 
     pub(crate) fn stop(&self, stop: &Stop) {
         let Some(running) = self.running.lock().take() else { return };
-        let deadline = before(stop.deadline());
+        let last = before(stop.deadline());
+        let own = self.settings.lock().drain_time.and_then(|time| Instant::now().checked_add(time));
+        let deadline = own.map_or(last, |own| own.min(last));
         running.house.begin_stop();
         close(&running.doors, deadline.min(Instant::now() + CLOSE));
         self.drain(&running.house, deadline, stop.hurry());

@@ -66,6 +66,9 @@ pub struct HttpSettings {
     /// Whether each answered request becomes a line of the log, under the name of the server followed by `.access`.
     /// Default false.
     pub access_log: bool,
+    /// How long requests in progress may take when the server stops, before they are cut; never longer than the bus gives
+    /// its stop listeners. Default none of its own.
+    pub drain_time: Option<Duration>,
     /// Threads that run handlers; 0 means one for each processor. Default 0. A reload does not change it, a restart does.
     pub threads: usize,
 }
@@ -77,6 +80,7 @@ impl Default for HttpSettings {
             limits: Limits::default(),
             http2: true,
             access_log: false,
+            drain_time: None,
             threads: 0,
         }
     }

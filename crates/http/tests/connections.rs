@@ -99,12 +99,13 @@ fn a_connection_that_never_said_anything_makes_room_too() {
 
 #[test]
 fn while_all_are_busy_newcomers_wait_for_their_turn() {
-    let gate = Arc::new(Semaphore::new(0));
-    let opened = Arc::clone(&gate);
+    let (gate, began) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (opens, begins) = (Arc::clone(&gate), Arc::clone(&began));
     let site = start(
         Http::new("http")
             .handler(move |_| {
-                let gate = Arc::clone(&gate);
+                begins.add_permits(1);
+                let gate = Arc::clone(&opens);
                 async move {
                     gate.acquire().await.unwrap().forget();
                     Response::new(Body::from("done"))
@@ -112,14 +113,18 @@ fn while_all_are_busy_newcomers_wait_for_their_turn() {
             })
             .limits(room_for(2)),
     );
-    let mut clients: Vec<Client> = (0..5).map(|_| site.connect()).collect();
-    for client in &mut clients {
+    let ask = || {
+        let mut client = site.connect();
         client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
-    }
-    site.wait_for_connections(2);
-    opened.add_permits(5);
-    for client in &mut clients {
+        client
+    };
+    let mut clients = vec![ask(), ask()];
+    wait_until("both are in progress", || began.available_permits() == 2);
+    clients.extend([ask(), ask(), ask()]);
+    assert_eq!(site.server.connections(), 2);
+    gate.add_permits(5);
+    for mut client in clients {
         assert_eq!(client.answer().text(), "done");
     }
-    wait_until("no more than allowed are left", || site.server.connections() <= 2);
+    assert!(site.server.connections() <= 2);
 }

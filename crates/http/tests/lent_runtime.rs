@@ -62,7 +62,7 @@ fn what_does_not_end_by_itself_is_cut_there_too() {
 fn a_runtime_that_nobody_drives_fails_the_start_and_says_why() {
     let idle = Builder::new_current_thread().enable_all().build().unwrap();
     let mut limits = BusLimits::default();
-    limits.start = Limit::new(Duration::from_millis(500), PATIENCE);
+    limits.start = Limit::new(Duration::from_secs(2), PATIENCE);
     let bus = Bus::builder("site").limits(limits).build();
     let http = greeter().listen("127.0.0.1:0").unwrap().runtime(idle.handle().clone());
     http.subscribe(&bus).unwrap();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
 use sitebus_bus::{Bus, Done, Exit, State, topics};
-use sitebus_http::{Body, BoxError, Http, Limits};
+use sitebus_http::{Body, BoxError, Http, HttpSettings, Limits};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -190,6 +190,21 @@ fn an_endless_answer_is_cut_before_the_deadline_and_counted() {
     let said = site.said("at the deadline");
     assert!(said.len() == 1 && said[0].contains("1 answering"), "{said:?}");
     assert!(site.said("given up").is_empty(), "it stays within its own time");
+}
+
+#[test]
+fn the_drain_may_have_a_limit_of_its_own() {
+    let (http, _gate, began) = gated();
+    let mut settings = HttpSettings::default();
+    settings.drain_time = Some(Duration::from_millis(300));
+    let site = start(http.settings(settings));
+    let mut client = site.connect();
+    client.send(REQUEST);
+    wait_for(&began, 1);
+    let asked = Instant::now();
+    site.bus.stop().unwrap();
+    assert!(asked.elapsed() >= Duration::from_millis(290) && asked.elapsed() < Duration::from_secs(5));
+    assert_eq!(site.said("at the deadline").len(), 1);
 }
 
 #[test]
