@@ -78,7 +78,7 @@ impl Life {
         let name = self.plugin.name();
         let earlier = self.found.lock().get(address).cloned();
         if let Some(Ok(listener)) = earlier.map(|earlier| Listener::bind(name, &earlier)) {
-            return Ok(listener);
+            return Ok(listener.asked_as(address.clone()));
         }
         let listener = Listener::bind(name, address)?;
         if listener.address() != address {

@@ -54,6 +54,30 @@ fn a_listener_that_is_removed_is_closed_and_its_connections_live_on() {
     assert_ne!(site.address(), removed);
 }
 
+#[test]
+fn a_free_port_that_goes_and_comes_back_is_there_again_and_stays() {
+    let other = free();
+    let site = start(greeter());
+    let first = site.address();
+    reload(&site, settings([other.clone()]));
+    for _ in 0..3 {
+        reload(&site, settings([other.clone(), any()]));
+        assert_eq!(site.server.addresses(), [other.clone(), Address::from(first)]);
+        assert_eq!(Client::connect(first).get("/").text(), "hello");
+    }
+}
+
+#[test]
+fn a_reload_after_another_start_keeps_the_free_port() {
+    let site = start(greeter());
+    let first = site.address();
+    site.bus.stop().unwrap();
+    site.bus.start().unwrap();
+    reload(&site, settings([any()]));
+    assert_eq!(site.server.addresses(), [Address::from(first)]);
+    assert_eq!(Client::connect(first).get("/").text(), "hello");
+}
+
 /// Answered, refused, or lost.
 fn try_once(address: SocketAddr) -> Option<bool> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;

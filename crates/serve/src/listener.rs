@@ -103,6 +103,13 @@ impl Listener {
         &self.asked
     }
 
+    /// Known from now on as asked for by this address: for one that comes back to the port which a 0 has found earlier.
+    #[must_use]
+    pub fn asked_as(mut self, asked: Address) -> Listener {
+        self.asked = asked;
+        self
+    }
+
     /// What it is bound to, with the real port.
     #[must_use]
     pub fn address(&self) -> &Address {
