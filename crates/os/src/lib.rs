@@ -4,6 +4,7 @@ pub mod alone;
 pub mod descriptors;
 pub mod interrupt;
 pub mod lock;
+pub mod names;
 pub mod output;
 pub mod port;
 pub mod resource;

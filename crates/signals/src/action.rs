@@ -1,5 +1,6 @@
 //! What a signal can be mapped to.
 
+use sitebus_os::names::nearest;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 /// What a signal does.
 ///
 /// Parses from the names that [`Display`](fmt::Display) writes: `exit 30s`, `drain`, `graceful`, `restart`,
-/// `reopen-logs`, `scale-up`, `scale-down`, `publish`, `ignore`. Plain `exit` is `exit 30s`.
+/// `reopen-logs`, `scale-up`, `scale-down`, `scale by 3`, `publish`, `ignore`. Plain `exit` is `exit 30s`; other times are
+/// written such as `exit 1.5s`, `exit 500ms` or `exit 1m30s`, with the units `ms`, `s`, `m`, `h` and `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -33,7 +35,7 @@ pub enum Action {
 
 /// There is no action of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a signal cannot be mapped to {given:?}: {}", self.cure())]
+#[error("{}: {}", self.what(), self.cure())]
 #[non_exhaustive]
 pub struct UnknownAction {
     /// What was asked for.
@@ -73,19 +75,27 @@ impl FromStr for Action {
 
     fn from_str(given: &str) -> Result<Action, UnknownAction> {
         let name = given.trim();
-        let seconds = name.strip_prefix("exit ").and_then(|rest| rest.trim().strip_suffix('s'));
-        if let Some(seconds) = seconds.and_then(|seconds| seconds.parse().ok()) {
-            return Ok(Action::exit_within(Duration::from_secs(seconds)));
+        if let Some(patience) = name.strip_prefix("exit ").and_then(period) {
+            return Ok(Action::exit_within(patience));
+        }
+        if let Some(Ok(by)) = name.strip_prefix("scale by ").map(|by| by.trim().parse()) {
+            return Ok(Action::Scale(by));
         }
         let found = NAMES.iter().find(|(known, _)| *known == name).map(|(_, action)| *action);
-        found.ok_or_else(|| UnknownAction { given: given.to_owned(), nearest: nearest(name) })
+        found.ok_or_else(|| UnknownAction {
+            given: given.to_owned(),
+            nearest: nearest(name, NAMES.iter().map(|(known, _)| *known)),
+        })
     }
 }
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Action::Exit { patience: Some(patience) } = self {
-            return write!(f, "exit {}s", patience.as_secs_f64());
+            let (seconds, nanoseconds) = (patience.as_secs(), format!("{:09}", patience.subsec_nanos()));
+            let fraction = nanoseconds.trim_end_matches('0');
+            let point = if fraction.is_empty() { "" } else { "." };
+            return write!(f, "exit {seconds}{point}{fraction}s");
         }
         match (self, NAMES.iter().find(|(_, action)| action == self)) {
             (_, Some((name, _))) => f.write_str(name),
@@ -95,20 +105,60 @@ impl fmt::Display for Action {
     }
 }
 
+/// `1.5s`, `500ms`, `1m30s`, to the nanosecond: what is displayed must come back as it was, so no floating point.
+fn period(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    let mut whole = Duration::ZERO;
+    loop {
+        let (number, after) = rest.split_at(rest.find(|c: char| c != '.' && !c.is_ascii_digit())?);
+        let after = after.trim_start();
+        let (unit, after) =
+            after.split_at(after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len()));
+        whole = whole.checked_add(part(number, unit)?)?;
+        rest = after.trim_start();
+        if rest.is_empty() {
+            return Some(whole);
+        }
+    }
+}
+
+fn part(number: &str, unit: &str) -> Option<Duration> {
+    const SECOND: u128 = 1_000_000_000;
+    let unit = match unit {
+        "ms" => SECOND / 1000,
+        "s" => SECOND,
+        "m" | "min" => 60 * SECOND,
+        "h" => 60 * 60 * SECOND,
+        "d" => 24 * 60 * 60 * SECOND,
+        _ => return None,
+    };
+    let (units, fraction) = match number.split_once('.') {
+        Some((units, fraction)) if fraction.len() <= 9 => (units, format!("{fraction:0<9}")),
+        Some(_) => return None,
+        None => (number, "0".to_owned()),
+    };
+    let (units, fraction) = (units.parse::<u64>().ok()?, fraction.parse::<u64>().ok()?);
+    let nanoseconds = u128::from(units) * unit + u128::from(fraction) * unit / SECOND;
+    let seconds = u64::try_from(nanoseconds / SECOND).ok()?;
+    Some(Duration::new(seconds, u32::try_from(nanoseconds % SECOND).ok()?))
+}
+
 impl UnknownAction {
-    fn cure(&self) -> String {
+    /// What is wrong, without the cure.
+    #[must_use]
+    pub fn what(&self) -> String {
+        format!("a signal cannot be mapped to {:?}", self.given)
+    }
+
+    /// What to write instead.
+    #[must_use]
+    pub fn cure(&self) -> String {
         if let Some(name) = self.nearest {
             return format!("did you mean \"{name}\"?");
         }
         let names: Vec<String> = NAMES.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         format!("it can be mapped to {}, or \"exit 10s\" for another time", names.join(", "))
     }
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    let known = NAMES.iter().map(|(known, _)| (strsim::damerau_levenshtein(known, name), *known));
-    let (distance, known) = known.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 2 && distance < name.len()).then_some(known)
 }
 
 #[cfg(test)]
@@ -126,6 +176,59 @@ mod tests {
         let exit = Action::exit_within(Duration::from_secs(7));
         assert_eq!("exit 7s".parse::<Action>().unwrap(), exit);
         assert_eq!(exit.to_string(), "exit 7s");
+    }
+
+    #[test]
+    fn whatever_is_displayed_comes_back_as_it_was() {
+        let seconds = [0, 1, 30, 59, 60, 86_400, 1 << 53, u64::MAX];
+        let nanoseconds = [0, 1, 10, 1000, 1_000_000, 100_000_000, 123_456_789, 500_000_000, 999_999_999];
+        let exits = seconds
+            .into_iter()
+            .flat_map(|seconds| nanoseconds.map(|nanoseconds| Duration::new(seconds, nanoseconds)))
+            .map(Action::exit_within);
+        // Numbers that look random, of all sizes.
+        let random = std::iter::successors(Some(1_u64), |n| {
+            Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
+        });
+        let random = random.take(2000).flat_map(|n| {
+            let duration = Duration::new(n >> (n % 64), (n >> 32) as u32 % 1_000_000_000);
+            [Action::exit_within(duration), Action::Scale((n >> 32) as i32 >> (n % 32))]
+        });
+        let scales = [i32::MIN, -2, -1, 0, 1, 2, i32::MAX].map(Action::Scale);
+        for action in exits.chain(random).chain(scales) {
+            assert_eq!(action.to_string().parse::<Action>().unwrap(), action, "{action}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, milliseconds) in [
+            ("exit 1.5s", 1500),
+            ("exit 500ms", 500),
+            ("exit 1m30s", 90_000),
+            ("exit 1m 30s", 90_000),
+            ("exit  0.25h", 900_000),
+            ("exit 2d", 2 * 86_400_000),
+        ] {
+            let exit = Action::exit_within(Duration::from_millis(milliseconds));
+            assert_eq!(text.parse::<Action>().unwrap(), exit, "{text}");
+        }
+        for wrong in [
+            "exit s",
+            "exit .s",
+            "exit 5",
+            "exit 5x",
+            "exit 1.2.3s",
+            "exit 1.0000000001s",
+            "exit 99999999999999999999s",
+            "exit 18446744073709551615d",
+            "exit 18446744073709551615s1s",
+            "exit 1é",
+            "scale by ",
+            "scale by 2147483648",
+        ] {
+            assert!(wrong.parse::<Action>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

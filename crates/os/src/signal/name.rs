@@ -1,5 +1,6 @@
 //! Names and numbers of signals, after signal(7) and POSIX.1-2024 `<signal.h>`.
 
+use crate::names::nearest;
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +14,7 @@ pub struct Signal(i32);
 
 /// There is no such signal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no signal {given:?} on this system: {}", self.cure())]
+#[error("{}: {}", self.what(), self.cure())]
 #[non_exhaustive]
 pub struct UnknownSignal {
     /// What was asked for.
@@ -24,13 +25,14 @@ pub struct UnknownSignal {
 
 /// This signal exists but cannot be caught.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{signal} cannot be caught: {reason}")]
+#[error("{}; {cure}", self.what())]
 #[non_exhaustive]
 pub struct Refused {
     /// The signal.
     pub signal: Signal,
-    /// Why not, and what to do instead.
+    /// Why not.
     pub reason: &'static str,
+    cure: &'static str,
 }
 
 /// Of several names for one number the first is the one that is written.
@@ -120,18 +122,18 @@ impl Signal {
     /// # Errors
     /// [`Refused`] says why not.
     pub fn catchable(self) -> Result<(), Refused> {
-        let reason = match self.0 {
+        let (reason, cure) = match self.0 {
             libc::SIGKILL | libc::SIGSTOP => {
-                "the kernel leaves no process a choice about it (signal(7)); leave it out"
+                ("the kernel leaves no process a choice about it (signal(7))", "leave it out")
             }
-            libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL => {
-                "the kernel sends it for a fault of the running instruction, which would only be repeated after a \
-                 handler; leave it out"
-            }
-            libc::SIGINT => "it has a handler of its own, `interrupt::Interrupt`; take that",
+            libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL => (
+                "the kernel sends it for a fault of the running instruction, which would only be repeated after a handler",
+                "leave it out",
+            ),
+            libc::SIGINT => ("it has a handler of its own", "take `interrupt::Interrupt`"),
             _ => return Ok(()),
         };
-        Err(Refused { signal: self, reason })
+        Err(Refused { signal: self, reason, cure })
     }
 }
 
@@ -155,7 +157,7 @@ impl FromStr for Signal {
     fn from_str(given: &str) -> Result<Signal, UnknownSignal> {
         let upper = given.trim().to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        let unknown = || UnknownSignal { given: given.to_owned(), nearest: nearest(name) };
+        let unknown = || UnknownSignal::new(given, name);
         if let Ok(number) = name.parse::<i32>() {
             return Signal::try_from(number);
         }
@@ -179,19 +181,40 @@ impl fmt::Debug for Signal {
     }
 }
 
+impl Refused {
+    /// What is wrong, without the cure.
+    #[must_use]
+    pub fn what(&self) -> String {
+        format!("{} cannot be caught: {}", self.signal, self.reason)
+    }
+
+    /// What to do instead.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        self.cure
+    }
+}
+
 impl UnknownSignal {
-    fn cure(&self) -> String {
+    fn new(given: &str, name: &str) -> UnknownSignal {
+        let nearest = nearest(name, NAMES.iter().map(|(known, _)| *known));
+        UnknownSignal { given: given.to_owned(), nearest }
+    }
+
+    /// What is wrong, without the cure.
+    #[must_use]
+    pub fn what(&self) -> String {
+        format!("there is no signal {:?} on this system", self.given)
+    }
+
+    /// What to write instead.
+    #[must_use]
+    pub fn cure(&self) -> String {
         match self.nearest {
             Some(name) => format!("did you mean {name}?"),
             None => "`kill -l` lists them; names go with or without SIG, numbers go too".to_owned(),
         }
     }
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    let known = NAMES.iter().map(|(known, _)| (strsim::damerau_levenshtein(known, name), *known));
-    let (distance, known) = known.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 2 && 2 * distance <= name.len()).then_some(known)
 }
 
 /// The first and the last number of the real-time signals; the C library keeps some for itself.

@@ -1,21 +1,6 @@
-//! The name that was meant.
+//! Names, as a report says them.
 
-/// The candidate that is most like `name`, if any is like it at all.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace('-', "_");
-    let name = plain(name);
-    let length = name.chars().count();
-    if length > 64 {
-        return None; // not a slip of the finger, and comparing takes time by the square of the length
-    }
-    let distance = |candidate: &str| {
-        let candidate = plain(candidate);
-        let is_start = length >= 3 && candidate.starts_with(&name);
-        if is_start { 1 } else { strsim::damerau_levenshtein(&name, &candidate) }
-    };
-    let best = candidates.into_iter().map(|candidate| (distance(candidate), candidate)).min();
-    best.filter(|(distance, _)| *distance <= (length / 3).max(1)).map(|(_, candidate)| candidate)
-}
+pub(super) use sitebus_os::names::nearest;
 
 /// "`a`, `b` and `c`".
 pub(super) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
@@ -24,29 +9,5 @@ pub(super) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String 
         None => String::new(),
         Some((one, [])) => one.clone(),
         Some((last, before)) => format!("{} and {last}", before.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slips_of_the_finger_are_found_and_other_words_are_not() {
-        let keys = ["listen", "max_connections", "drain_timeout"];
-        for (written, meant) in [
-            ("listn", Some("listen")),
-            ("lisetn", Some("listen")),
-            ("Listen", Some("listen")),
-            ("max-connection", Some("max_connections")),
-            ("drian_timeout", Some("drain_timeout")),
-            ("drain", Some("drain_timeout")),
-            ("dr", None),
-            ("port", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(written, keys), meant, "{written}");
-        }
-        assert_eq!(nearest(&"listen".repeat(1000), keys), None);
     }
 }

@@ -261,13 +261,13 @@ HUPP = "exit"
   |
   = help: did you mean "graceful"?
 
-error: SIGKILL cannot be caught
+error: SIGKILL cannot be caught: the kernel leaves no process a choice about it (signal(7))
  --> site.toml:3:1
   |
 3 | KILL = "exit"
   | ^^^^
   |
-  = help: the kernel leaves no process a choice about it (signal(7)); leave it out
+  = help: leave it out
 
 error: there is no signal "HUPP" on this system
  --> site.toml:4:1
