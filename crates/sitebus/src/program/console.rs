@@ -1,7 +1,9 @@
 //! What a person at a terminal sees: one line an event, who says it first.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io;
+use std::panic::PanicHookInfo;
 use std::sync::Mutex;
 
 use anstream::{AutoStream, ColorChoice};
@@ -29,11 +31,25 @@ pub(crate) fn install() {
         .with_ansi(colours())
         .event_format(Line)
         .finish();
-    if tracing::subscriber::set_global_default(subscriber).is_ok()
-        && let Some(wrong) = wrong
-    {
+    if tracing::subscriber::set_global_default(subscriber).is_err() {
+        return;
+    }
+    // The hook that is there by itself writes as it likes, and waits for as long as standard error is full.
+    std::panic::set_hook(Box::new(log_panic));
+    if let Some(wrong) = wrong {
         tracing::warn!(source = "log", "RUST_LOG is not understood ({wrong}) and counts as `{DEFAULT}`");
     }
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("without a name");
+    let backtrace = Backtrace::capture();
+    let trace = match backtrace.status() {
+        BacktraceStatus::Captured => format!("\n{backtrace}"),
+        _ => String::new(),
+    };
+    tracing::error!(source = "panic", "thread '{name}' {panic}{trace}");
 }
 
 /// What is shown unless `RUST_LOG` says otherwise.
