@@ -268,6 +268,41 @@ fn a_waker_or_a_destructor_that_hangs_on_the_lane_is_passed_by() {
     hangs.open();
 }
 
+#[test]
+fn a_lane_that_comes_back_late_finds_another_in_its_place_and_ends() {
+    let clock = FakeClock::new();
+    let bus = Bus::builder("late").clock(clock.clone()).build();
+    let (hangs, (gate, mut ticket)) = (Gate::new(), held(&bus));
+    let in_waker = hangs.clone();
+    poll_with(
+        Arc::new(Hooks { wakes: Box::new(move || in_waker.pass()), drops: Box::new(|| ()) }),
+        &mut ticket,
+    );
+    let in_listener = hangs.clone();
+    bus.on(STOP).unwrap().subscribe("hangs", move |_| in_listener.pass());
+    gate.open();
+    hangs.wait_for_arrival(SOON);
+    clock.advance(Limits::default().log);
+    let stop = bus.ask_stop();
+    hangs.wait_for_arrivals(2, SOON);
+    clock.advance(Limits::default().stop.each);
+    stop.wait_for(SOON).unwrap_err();
+    assert_eq!(lanes_of("late"), 3);
+    hangs.open();
+    let deadline = std::time::Instant::now() + SOON;
+    while lanes_of("late") > 1 {
+        assert!(std::time::Instant::now() < deadline, "{} lanes", lanes_of("late"));
+        std::thread::yield_now();
+    }
+    assert_eq!(bus.start().unwrap(), Done::Done);
+}
+
+fn lanes_of(bus: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.trim_end() == format!("{bus} lane")).count()
+}
+
 /// Nobody keeps the time any more by then, so `block` itself does.
 #[test]
 fn a_waker_that_hangs_after_the_exit_keeps_block_no_longer_than_the_limit_for_threads() {
