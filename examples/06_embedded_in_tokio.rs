@@ -1,4 +1,4 @@
-//! 06: the same under `#[tokio::main]`: async listeners, async waiting, and the runtime lent to the HTTP server.
+//! 06: the same under `#[tokio::main]`: async listeners, and async waiting.
 //!
 //! `cargo run -p sitebus-examples --bin 06_embedded_in_tokio`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]

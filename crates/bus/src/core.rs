@@ -188,7 +188,11 @@ impl Core {
         if !settings.is_empty() {
             shared.settings.insert(id, settings);
         }
-        shared.machine.ask(ask, id);
+        let may_hurry = matches!(ask, Ask::Exit { .. });
+        shared.machine.ask(ask, id, self.now());
+        if may_hurry {
+            self.keeper_wakes.notify_one(); // a deadline may have come nearer
+        }
         self.lane_wakes.notify_one();
         self.publish_effects(shared);
         ticket
@@ -214,7 +218,8 @@ impl Core {
 
     pub(crate) fn hurry(&self) {
         let mut shared = self.lock();
-        shared.machine.hurry();
+        shared.machine.hurry(self.now());
+        self.keeper_wakes.notify_one(); // a deadline may have come nearer
         self.publish_effects(shared);
     }
 }

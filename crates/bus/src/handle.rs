@@ -146,7 +146,7 @@ impl Handle {
         self.core.lock().last_graceful.clone()
     }
 
-    /// Cuts the drains of a running stop or exit short.
+    /// Cuts the drains of a running stop or exit short. A start or a reload that holds up an exit gets a last call.
     pub fn hurry(&self) {
         self.core.hurry();
     }

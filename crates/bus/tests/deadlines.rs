@@ -410,3 +410,22 @@ fn a_bus_whose_listener_hangs_can_be_dropped() {
     assert_eq!(handle.state(), State::Exiting);
     gate.open();
 }
+
+#[test]
+fn a_second_exit_gives_a_start_that_hangs_its_last_call() {
+    let clock = FakeClock::new();
+    let bus = Bus::builder("site").clock(clock.clone()).build();
+    let gate = Gate::new();
+    let hangs = gate.clone();
+    bus.on(START).unwrap().subscribe("hangs", move |_| hangs.pass());
+    let start = bus.ask_start();
+    gate.wait_for_arrival(SOON);
+
+    let exit = bus.ask_exit(Exit::success("first"));
+    drop(bus.ask_exit(Exit::success("second")));
+    clock.advance(Limits::default().last_call);
+    exit.wait_for(SOON).unwrap();
+    let failure = start.wait_for(SOON).unwrap_err();
+    assert!(failure.to_string().contains("'hangs' was given up on 'start' after 250ms"), "{failure}");
+    gate.open();
+}

@@ -25,7 +25,7 @@ use self::args::{Args, Command};
 use self::sections::{Attach, Joined};
 use crate::Handle;
 use crate::front::{App, Body, BoxError};
-use crate::site::{Known, NameTaken, Section};
+use crate::site::{Known, Section};
 
 /// What the program knows beyond the site file's own sections: applications, sections and plugins of the user's.
 pub struct Program {
@@ -33,7 +33,8 @@ pub struct Program {
     apps: BTreeMap<String, App>,
     sections: Vec<Box<dyn Joined>>,
     plugins: Vec<Attach>,
-    mistake: Option<NameTaken>,
+    /// What the program that assembled this got wrong.
+    mistake: Option<String>,
 }
 
 /// The `main` of a program of your own: it has the site file and all commands of `sitebus`, and whatever `assemble` adds.
@@ -98,7 +99,11 @@ impl Program {
     {
         let name = name.into();
         self.known.app(name.clone());
-        self.apps.insert(name, App::new(application));
+        if self.apps.insert(name.clone(), App::new(application)).is_some() {
+            let mistake =
+                format!("two applications are called `{name}`; choose another name for one of them");
+            self.mistake = self.mistake.or(Some(mistake));
+        }
         self
     }
 
@@ -116,7 +121,7 @@ impl Program {
         let name = name.into();
         match self.known.section::<T>(&name) {
             Ok(()) => self.sections.push(sections::join(name, subscribe)),
-            Err(taken) => self.mistake = self.mistake.or(Some(taken)),
+            Err(taken) => self.mistake = self.mistake.or(Some(taken.to_string())),
         }
         self
     }

@@ -142,6 +142,16 @@ impl<F: Report> Machine<F> {
         newly
     }
 
+    /// Somebody waits for an exit who does not want to wait for this start or this reload: its listener gets a last call.
+    pub(super) fn hasten(&mut self, now: Tick) {
+        let held_up = self.job.as_ref().is_some_and(|job| matches!(job.phase, Phase::Start | Phase::Prepare));
+        if let Some(call) =
+            self.call.as_mut().filter(|call| held_up && matches!(call.work, Work::Listener { .. }))
+        {
+            call.deadline = call.deadline.min(now.saturating_add(self.limits.last_call));
+        }
+    }
+
     /// The next listener of the running job and its deadline, if the job is to go on.
     pub(super) fn next_listener(&mut self, now: Tick) -> Option<(Tick, Work<F>)> {
         let leaving = self.exit.is_some();

@@ -117,19 +117,20 @@ impl<F> ExitAsked<F> {
 
 impl<F: Report> Machine<F> {
     /// Somebody asks. Never blocks; the answer comes as an effect, now or later.
-    pub(crate) fn ask(&mut self, ask: Ask, ticket: TicketId) {
+    pub(crate) fn ask(&mut self, ask: Ask, ticket: TicketId, now: Tick) {
         match ask {
-            Ask::Exit { exit, inside } => self.ask_exit(exit, inside, ticket),
+            Ask::Exit { exit, inside } => self.ask_exit(exit, inside, ticket, now),
             Ask::Start => self.ask_queued(Queued::Start, ticket),
             Ask::Stop => self.ask_queued(Queued::Stop, ticket),
             Ask::Graceful { plain } => self.ask_queued(Queued::Graceful { plain }, ticket),
         }
     }
 
-    /// Cuts the drains of a running stop or exit short.
-    pub(crate) fn hurry(&mut self) {
+    /// Cuts the drains of a running stop or exit short, and a start or a reload that holds an exit up.
+    pub(crate) fn hurry(&mut self, now: Tick) {
         if let Some(asked) = &mut self.exit {
             asked.hurried = true;
+            self.hasten(now);
         }
         self.effects.push(Effect::Hurry);
     }
@@ -164,7 +165,7 @@ impl<F: Report> Machine<F> {
         same.then_some(&mut job.tickets)
     }
 
-    fn ask_exit(&mut self, exit: Exit, inside: bool, ticket: TicketId) {
+    fn ask_exit(&mut self, exit: Exit, inside: bool, ticket: TicketId, now: Tick) {
         let exited = self.exited;
         let Some(asked) = &mut self.exit else {
             self.note_exit(exit);
@@ -181,7 +182,7 @@ impl<F: Report> Machine<F> {
         asked.overrule(exit);
         asked.tickets.push(ticket);
         if !again && !asked.hurried {
-            self.hurry();
+            self.hurry(now);
         }
     }
 

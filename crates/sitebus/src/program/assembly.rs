@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::front::{App, Front};
 use crate::http::HttpSettings;
+use crate::signals::{Action, Signal};
 use crate::site::{
     HttpSection, Known, LogSection, Report, RouteSections, Section, SignalsSection, SiteFile, SiteSection,
     Spanned,
@@ -56,7 +57,7 @@ impl Source {
             ),
             name,
             front: self.front(&routes, &file)?,
-            signals: signals.settings(),
+            signals: signals.settings(signal_defaults(&http)),
             limits: limits(&http),
             http: http_settings(&http, &log, file.folder()),
             routes: routes.list().len(),
@@ -113,12 +114,28 @@ fn http_settings(http: &HttpSection, log: &LogSection, folder: &Path) -> HttpSet
     settings
 }
 
+/// What a drain may take is what SIGTERM gives it; Ctrl-C gives it no more than it does otherwise.
+fn signal_defaults(http: &HttpSection) -> signals::Settings {
+    let mut settings = signals::Settings::default();
+    let Some(drain) = &http.drain_timeout else { return settings };
+    for signal in [Signal::TERM, Signal::INT] {
+        let patience = match settings.action(signal) {
+            Some(Action::Exit { patience: Some(patience) }) if signal == Signal::INT => {
+                patience.min(drain.get())
+            }
+            _ => drain.get(),
+        };
+        settings = settings.clone().on(signal, Action::exit_within(patience)).unwrap_or(settings);
+    }
+    settings
+}
+
 /// A drain that may take long is a stop that may take long.
 fn limits(http: &HttpSection) -> Limits {
     let mut limits = Limits::default();
     if let Some(drain) = &http.drain_timeout {
         limits.stop.each = drain.get();
-        limits.stop.total = limits.stop.total.max(drain.get() * 2);
+        limits.stop.total = limits.stop.total.max(drain.get().saturating_mul(2));
     }
     limits
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 
 use super::assembly::{Site, Source};
 use super::sections::Offer;
@@ -74,9 +74,7 @@ impl Reload {
         let site = self.source.read().map_err(|report| anyhow::anyhow!("\n{report}"))?;
         self.fixed.compare(&site)?;
         for offer in &self.offers {
-            if let Err(report) = offer(&site.file, reload) {
-                bail!("\n{report}");
-            }
+            offer(&site.file, reload)?;
         }
         reload.offer(site.http);
         let routes = self.routes.clone();

@@ -62,6 +62,7 @@ fn serve(
         subscribe(&bus)?;
     }
     reload::subscribe(&bus, source, &site, routes, offers);
+    bus.log(Level::Info, format!("the site '{}' is process {}", site.name, std::process::id()));
 
     let started = bus.start();
     if let Err(error @ Error::NoThread(_)) = started {

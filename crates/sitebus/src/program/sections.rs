@@ -1,6 +1,11 @@
 //! Sections that a program of the user's own adds to the site file.
 
-use crate::site::{Report, Section, SiteFile};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{anyhow, bail};
+
+use crate::site::{Section, SiteFile, Spanned};
 use crate::{Graceful, Handle};
 
 /// Subscribes a plugin that has no section.
@@ -15,7 +20,7 @@ pub(crate) trait Joined {
 type Subscribe = Box<dyn FnOnce(&Handle, &SiteFile) -> anyhow::Result<()>>;
 
 /// Reads the section again and offers it to the plugin by its type.
-pub(crate) type Offer = Box<dyn Fn(&SiteFile, &Graceful) -> Result<(), Report> + Send + Sync>;
+pub(crate) type Offer = Box<dyn Fn(&SiteFile, &Graceful) -> anyhow::Result<()> + Send + Sync>;
 
 pub(crate) fn join<T: Section + Send + Sync>(
     name: String,
@@ -37,14 +42,21 @@ where
 {
     fn split(self: Box<Self>) -> (Subscribe, Offer) {
         let OfType { name, subscribe, .. } = *self;
-        let again = name.clone();
+        let (again, given) = (name.clone(), Arc::new(AtomicBool::new(false)));
+        let was_given = Arc::clone(&given);
         let once = move |bus: &Handle, file: &SiteFile| {
             let section = file.section::<T>(&name)?;
-            subscribe(bus, section.map(crate::site::Spanned::into_inner))
+            given.store(section.is_some(), Ordering::Relaxed);
+            subscribe(bus, section.map(Spanned::into_inner))
         };
         let offer = move |file: &SiteFile, reload: &Graceful| {
-            if let Some(section) = file.section::<T>(&again)? {
-                reload.offer(section.into_inner());
+            match file.section::<T>(&again).map_err(|report| anyhow!("\n{report}"))? {
+                Some(section) => reload.offer(section.into_inner()),
+                // The plugin would find nothing new, and go on with what is no longer there.
+                None if was_given.load(Ordering::Relaxed) => {
+                    bail!("the section [{again}] cannot be removed while the site runs; restart it")
+                }
+                None => {}
             }
             Ok(())
         };

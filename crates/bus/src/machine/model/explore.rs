@@ -184,11 +184,11 @@ impl Situation {
 
     pub(super) fn ask(&mut self, world: &World, wish: Wish, inside: bool) -> Result<(), &'static str> {
         let Some(ask) = wish.ask(inside) else {
-            self.machine.hurry();
+            self.machine.hurry(self.now);
             return self.happen(world, &Fact::Hurried);
         };
         let ticket = TicketId(self.story.receipts.len() as u64);
-        self.machine.ask(ask, ticket);
+        self.machine.ask(ask, ticket, self.now);
         if self.lane == Lane::Asleep {
             self.lane = Lane::Free;
         }

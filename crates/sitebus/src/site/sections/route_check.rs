@@ -35,6 +35,7 @@ fn with_one_answer<'r>(
         check_answers(check, route);
         check_app(check, route);
         check_redirect_status(check, route);
+        check_site_file(check, route);
         if let Some(kind) = route.kind(&folder, &|_| Some(App::absent())) {
             routes = routes.route(route.path.as_str(), kind);
             kept.push(route);
@@ -42,6 +43,21 @@ fn with_one_answer<'r>(
     }
     (routes, kept)
 }
+
+/// A folder that holds the site file would show it to everybody, with whatever secrets are in it.
+fn check_site_file(check: &mut Check<'_>, route: &Spanned<RouteSection>) {
+    let Some(written) = &route.folder else { return };
+    let folder = check.path(&**written).canonicalize();
+    if folder.is_ok_and(|folder| check.folder().canonicalize().is_ok_and(|site| site.starts_with(folder))) {
+        check
+            .problem(
+                written,
+                format!("`{}` holds the site file, which everybody could read then", written.display()),
+            )
+            .help("put what is to be served into a folder of its own, such as `public`");
+    }
+}
+
 fn check_answers(check: &mut Check<'_>, route: &Spanned<RouteSection>) {
     let kinds = [
         ("static", route.folder.as_ref().map(Span::from)),

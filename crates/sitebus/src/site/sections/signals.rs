@@ -15,10 +15,10 @@ use crate::site::{Check, Section, Span, Spanned};
 pub struct SignalsSection(BTreeMap<Spanned<String>, Spanned<String>>);
 
 impl SignalsSection {
-    /// As settings of the plugin. What is not understood is left out; after [`Known::check`](crate::site::Known::check)
+    /// Over `defaults`, as settings of the plugin. What is not understood is left out; after [`Known::check`](crate::site::Known::check)
     /// there is nothing of the kind.
-    pub fn settings(&self) -> Settings {
-        self.0.iter().fold(Settings::default(), |settings, (signal, action)| {
+    pub fn settings(&self, defaults: Settings) -> Settings {
+        self.0.iter().fold(defaults, |settings, (signal, action)| {
             settings.clone().map(signal, action).unwrap_or(settings)
         })
     }
@@ -44,13 +44,10 @@ impl Section for SignalsSection {
 }
 
 fn refuse(check: &mut Check<'_>, signal: &Spanned<String>, action: &Spanned<String>, error: &SettingsError) {
-    let (at, said) = match error {
-        SettingsError::Action { cause, .. } => (action, cause.to_string()),
-        other => (signal, other.to_string()),
-    };
-    // What is wrong, and after the last colon the cure.
-    match said.rsplit_once(": ") {
-        Some((wrong, cure)) => check.problem(at, wrong).help(cure),
-        None => check.problem(at, said),
+    match error {
+        SettingsError::Action { cause, .. } => check.problem(action, cause.what()).help(cause.cure()),
+        SettingsError::Signal(unknown) => check.problem(signal, unknown.what()).help(unknown.cure()),
+        SettingsError::Refused(refused) => check.problem(signal, refused.what()).help(refused.cure()),
+        other => check.problem(signal, other.to_string()),
     };
 }
