@@ -74,12 +74,10 @@ impl HttpSection {
     }
 }
 
-/// The error names the address and the cure; here the caret does the first, and the second is the help.
+/// The report writes what stands in the file in backticks.
 fn bad_address(check: &mut Check<'_>, text: &Spanned<String>, error: &AddressError) {
-    let said = error.to_string();
-    let (what, cure) = said.split_once("; ").unwrap_or((&said, "write it like `127.0.0.1:8080`"));
-    let what = what.replace(&format!("{:?}", **text), &format!("`{}`", **text));
-    check.problem(text, what).help(cure);
+    let what = error.what().replace(&format!("{:?}", **text), &format!("`{}`", **text));
+    check.problem(text, what).help(error.cure());
 }
 
 impl Section for HttpSection {

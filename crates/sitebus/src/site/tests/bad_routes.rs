@@ -4,6 +4,20 @@ use super::Case;
 
 pub(super) const CASES: &[Case] = &[
     Case {
+        name: "a folder with the site file in it would show it to everybody",
+        text: r#"[[route]]
+path = "/"
+static = "."
+"#,
+        report: r#"error: `.` holds the site file, which everybody could read then
+ --> site.toml:3:10
+  |
+3 | static = "."
+  |          ^^^
+  |
+  = help: put what is to be served into a folder of its own, such as `public`"#,
+    },
+    Case {
         name: "a missing folder names its neighbour",
         text: r#"[[route]]
 path = "/"
