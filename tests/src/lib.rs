@@ -10,7 +10,7 @@ mod terminal;
 
 pub use client::{Answer, Connection, Stuck, ask, get, request};
 pub use folder::Folder;
-pub use process::{Ended, Outsider, SOON, run, wait_until};
+pub use process::{Ended, Outsider, SOON, as_an_ordinary_user, run, wait_until};
 pub use site::{Site, Verdict};
 pub use terminal::TerminalSession;
 

@@ -116,3 +116,21 @@ fn start_time(pid: u32) -> Option<String> {
     let state = fields.next()?;
     (state != "Z" && state != "X").then(|| fields.nth(18).map(str::to_owned))?
 }
+
+/// Words that run the program as somebody who may not do everything: nobody, if the test is root. None if that cannot be
+/// arranged. The folder is opened to all.
+pub fn as_an_ordinary_user(program: &Path, folder: &crate::Folder) -> Option<Vec<String>> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let user = status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?;
+    folder.open_to_all();
+    if user != "0" {
+        return Some(vec!["env".to_owned(), program.display().to_string()]);
+    }
+    // The build folder may be closed to others.
+    let copy = folder.at("program-for-nobody");
+    fs::copy(program, &copy).ok()?;
+    let words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let works = Command::new(words[0]).args(&words[1..]).arg(&copy).arg("--version").output();
+    let works = works.is_ok_and(|output| output.status.success());
+    works.then(|| words.into_iter().map(str::to_owned).chain([copy.display().to_string()]).collect())
+}

@@ -1,0 +1,165 @@
+//! One site, one process: the state folder and its lock.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use sitebus_tests::{Ended, Folder, Site, as_an_ordinary_user, program, run};
+
+#[track_caller]
+fn is_refused(ended: &Ended, parts: &[&str]) {
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    for part in parts {
+        assert!(ended.stderr.contains(part), "{part:?} is missing in: {}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("Bus "), "nothing is started: {}", ended.stderr);
+}
+
+#[test]
+fn a_second_instance_is_refused_and_the_first_is_named() {
+    let folder = Folder::small();
+    let site = Site::start(program!(), &folder);
+    let second = run(program!(), folder.path(), &["run"]);
+    let pid = format!("process {}", site.child().id());
+    is_refused(&second, &["the site 'site' is already running", &pid, "stop that one first"]);
+    assert_eq!(site.get("/").status, 200, "the first one does not notice");
+    site.stop();
+    Site::start(program!(), &folder).stop();
+}
+
+#[test]
+fn a_second_instance_is_refused_even_if_nobody_knows_who_the_first_is() {
+    let folder = Folder::small();
+    let site = Site::start(program!(), &folder);
+    for text in ["", "not a number", "\u{1b}[2J99999999999999999999\n", "0"] {
+        fs::write(folder.at(".sitebus/site/lock"), text).unwrap();
+        let second = run(program!(), folder.path(), &["run"]);
+        is_refused(&second, &["the site 'site' is already running"]);
+        assert!(!second.stderr.contains('\u{1b}'), "{:?}", second.stderr);
+    }
+    site.stop();
+}
+
+#[test]
+fn the_same_site_from_another_folder_by_another_path_is_the_same_site() {
+    let (folder, links) = (Folder::small(), Folder::empty());
+    let site = Site::start(program!(), &folder);
+    symlink(folder.path(), links.at("link")).unwrap();
+    let second = run(program!(), links.path(), &["run", "link/site.toml"]);
+    is_refused(&second, &["already running"]);
+    site.stop();
+}
+
+#[test]
+fn two_sites_of_different_names_run_side_by_side_in_one_folder() {
+    let folder = Folder::small();
+    folder.write("a.toml", folder.read("site.toml"));
+    folder.write("b.toml", folder.read("site.toml"));
+    let a = Site::start_with(program!(), &folder, &["run", "a.toml"]);
+    let b = Site::start_with(program!(), &folder, &["run", "b.toml"]);
+    let c = Site::start_with(program!(), &folder, &["run", "a.toml", "--set", "site.name=c"]);
+    for site in [&a, &b, &c] {
+        assert_eq!(site.get("/").status, 200);
+    }
+    a.stop();
+    assert_eq!(b.get("/").status, 200);
+    b.stop();
+    c.stop();
+}
+
+#[test]
+fn two_names_with_one_state_folder_are_one_site() {
+    let folder = Folder::small();
+    folder.site("[site]\nname = \"one\"\nstate = \"shared\"\n[http]\nlisten = [\"127.0.0.1:0\"]");
+    let site = Site::start(program!(), &folder);
+    is_refused(
+        &run(program!(), folder.path(), &["run", "--set", "site.name=two"]),
+        &["the site 'two' is already running"],
+    );
+    site.stop();
+}
+
+#[test]
+fn the_state_folder_is_the_owners_alone() {
+    let folder = Folder::small();
+    let site = Site::start(program!(), &folder);
+    let mode = |name: &str| fs::metadata(folder.at(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(".sitebus/site"), mode(".sitebus/site/lock")), (0o700, 0o600));
+    site.stop();
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_made_is_named_with_the_cure() {
+    let folder = Folder::small();
+    fs::write(folder.at(".sitebus"), "a file").unwrap();
+    is_refused(
+        &run(program!(), folder.path(), &["run"]),
+        &["state folder", "could not be made", "name another one with `state`"],
+    );
+    fs::remove_file(folder.at(".sitebus")).unwrap();
+    symlink("nowhere/at/all", folder.at(".sitebus")).unwrap();
+    is_refused(
+        &run(program!(), folder.path(), &["run"]),
+        &["could not be made", "name another one with `state`"],
+    );
+    is_refused(
+        &run(program!(), folder.path(), &["run", "--set", "site.state=/proc/sitebus"]),
+        &["/proc/sitebus could not be made"],
+    );
+}
+
+#[test]
+fn a_state_folder_that_may_not_be_written_is_named_with_the_cure() {
+    let folder = Folder::small();
+    folder.open_to_all();
+    fs::create_dir(folder.at("locked")).unwrap();
+    fs::set_permissions(folder.at("locked"), fs::Permissions::from_mode(0o555)).unwrap();
+    let Some(words) = as_an_ordinary_user(program!(), &folder) else {
+        return eprintln!("skipped: nobody else than root can be had here, and root may write everywhere");
+    };
+    for state in ["locked", "locked/inner"] {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["run", "--set", &format!("site.state={state}")]);
+        let ended = Site::spawn(command, &folder).ends();
+        is_refused(&ended, &["the state folder", "locked", "Permission denied"]);
+    }
+}
+
+#[test]
+fn a_symlinked_state_folder_is_followed_but_a_symlinked_lock_is_not() {
+    let (folder, elsewhere) = (Folder::small(), Folder::empty());
+    symlink(elsewhere.path(), folder.at(".sitebus")).unwrap();
+    let site = Site::start(program!(), &folder);
+    assert!(elsewhere.at("site/lock").exists());
+    site.stop();
+
+    elsewhere.write("precious", "precious");
+    fs::remove_file(elsewhere.at("site/lock")).unwrap();
+    symlink(elsewhere.at("precious"), elsewhere.at("site/lock")).unwrap();
+    is_refused(&run(program!(), folder.path(), &["run"]), &["it is a symbolic link; remove it"]);
+    assert_eq!(elsewhere.read("precious"), "precious");
+}
+
+#[test]
+fn a_lock_that_is_no_file_is_refused_at_once() {
+    for (what, make) in [("a folder", "mkdir"), ("no regular file", "mkfifo")] {
+        let folder = Folder::small();
+        fs::create_dir_all(folder.at(".sitebus/site")).unwrap();
+        assert!(Command::new(make).arg(folder.at(".sitebus/site/lock")).status().unwrap().success());
+        is_refused(&run(program!(), folder.path(), &["run"]), &[&format!("it is {what}; remove it")]);
+    }
+}
+
+#[test]
+fn a_state_folder_that_is_removed_while_it_runs_is_missed_by_nobody() {
+    let folder = Folder::small();
+    let site = Site::start(program!(), &folder);
+    fs::remove_dir_all(folder.at(".sitebus")).unwrap();
+    assert_eq!(site.get("/").status, 200);
+    assert_eq!(site.reload(), sitebus_tests::Verdict::Reloaded);
+    site.signal("USR2".parse().unwrap());
+    site.says_times(2, "Bus STARTED");
+    site.stop();
+}
