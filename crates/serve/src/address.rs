@@ -157,16 +157,12 @@ fn refuse(text: &str) -> AddressError {
 
 /// Why a text is not an [`Address`], and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}; {}", self.what(), self.cure())]
 #[non_exhaustive]
 pub enum AddressError {
     /// Nothing was written.
-    #[error("the address to listen on is empty; write one such as 127.0.0.1:8080 or unix:/run/site.sock")]
     Empty,
     /// A port alone, which could mean this machine or the whole world.
-    #[error(
-        "the address {text:?} is only a port; write 127.0.0.1:{port} for this machine, 0.0.0.0:{port} for every \
-         network of IPv4 or [::]:{port} for every network of IPv6"
-    )]
     OnlyPort {
         /// What was written.
         text: String,
@@ -174,7 +170,6 @@ pub enum AddressError {
         port: u16,
     },
     /// An address alone.
-    #[error("the address {text:?} has no port; write it as in {example}")]
     NoPort {
         /// What was written.
         text: String,
@@ -182,9 +177,6 @@ pub enum AddressError {
         example: SocketAddr,
     },
     /// The port is no number from 0 to 65535.
-    #[error(
-        "the address {text:?} has the port {port:?}; write a number from 1 to 65535, or 0 for any free port"
-    )]
     BadPort {
         /// What was written.
         text: String,
@@ -192,10 +184,6 @@ pub enum AddressError {
         port: String,
     },
     /// A name other than `localhost`.
-    #[error(
-        "the address {text:?} names a host, and names are not looked up for listening; write the address of {host:?}, \
-         or 0.0.0.0:{port} for every network of IPv4"
-    )]
     Name {
         /// What was written.
         text: String,
@@ -205,37 +193,26 @@ pub enum AddressError {
         port: String,
     },
     /// A URL.
-    #[error(
-        "the address {text:?} is a URL; leave out what stands before and after host and port: 127.0.0.1:8080"
-    )]
     Scheme {
         /// What was written.
         text: String,
     },
     /// A path without `unix:` before it.
-    #[error("the address {text:?} looks like a Unix socket; write unix:{text}")]
     NoPrefix {
         /// What was written.
         text: String,
     },
     /// A path that depends on the current directory, which changes when a site becomes a daemon.
-    #[error(
-        "the address {text:?} depends on the current directory; write the whole path: unix:/run/site.sock"
-    )]
     Relative {
         /// What was written.
         text: String,
     },
     /// `unix:` alone.
-    #[error("the address {text:?} names no socket; write unix:/run/site.sock or unix:@site")]
     NoName {
         /// What was written.
         text: String,
     },
     /// More than the kernel takes (unix(7)).
-    #[error(
-        "the address {text:?} is longer than a Unix socket's name may be ({most} bytes); use a shorter path"
-    )]
     TooLong {
         /// What was written.
         text: String,
@@ -243,13 +220,64 @@ pub enum AddressError {
         most: usize,
     },
     /// Anything else.
-    #[error(
-        "the address {text:?} is not understood; write one such as 127.0.0.1:8080, [::1]:8080 or unix:/run/site.sock"
-    )]
     Unreadable {
         /// What was written.
         text: String,
     },
+}
+
+impl AddressError {
+    /// What is wrong, without the cure.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let (text, fault) = match self {
+            AddressError::Empty => return "the address to listen on is empty".to_owned(),
+            AddressError::OnlyPort { text, .. } => (text, "is only a port".to_owned()),
+            AddressError::NoPort { text, .. } => (text, "has no port".to_owned()),
+            AddressError::BadPort { text, port } => (text, format!("has the port {port:?}")),
+            AddressError::Name { text, .. } => {
+                (text, "names a host, and names are not looked up for listening".to_owned())
+            }
+            AddressError::Scheme { text } => (text, "is a URL".to_owned()),
+            AddressError::NoPrefix { text } => (text, "looks like a Unix socket".to_owned()),
+            AddressError::Relative { text } => (text, "depends on the current directory".to_owned()),
+            AddressError::NoName { text } => (text, "names no socket".to_owned()),
+            AddressError::TooLong { text, most } => {
+                (text, format!("is longer than a Unix socket's name may be ({most} bytes)"))
+            }
+            AddressError::Unreadable { text } => (text, "is not understood".to_owned()),
+        };
+        format!("the address {text:?} {fault}")
+    }
+
+    /// What to write instead.
+    #[must_use]
+    pub fn cure(&self) -> String {
+        match self {
+            AddressError::Empty => "write one such as 127.0.0.1:8080 or unix:/run/site.sock".to_owned(),
+            AddressError::OnlyPort { port, .. } => format!(
+                "write 127.0.0.1:{port} for this machine, 0.0.0.0:{port} for every network of IPv4 or [::]:{port} for \
+                 every network of IPv6"
+            ),
+            AddressError::NoPort { example, .. } => format!("write it as in {example}"),
+            AddressError::BadPort { .. } => {
+                "write a number from 1 to 65535, or 0 for any free port".to_owned()
+            }
+            AddressError::Name { host, port, .. } => {
+                format!("write the address of {host:?}, or 0.0.0.0:{port} for every network of IPv4")
+            }
+            AddressError::Scheme { .. } => {
+                "leave out what stands before and after host and port: 127.0.0.1:8080".to_owned()
+            }
+            AddressError::NoPrefix { text } => format!("write unix:{text}"),
+            AddressError::Relative { .. } => "write the whole path: unix:/run/site.sock".to_owned(),
+            AddressError::NoName { .. } => "write unix:/run/site.sock or unix:@site".to_owned(),
+            AddressError::TooLong { .. } => "use a shorter path".to_owned(),
+            AddressError::Unreadable { .. } => {
+                "write one such as 127.0.0.1:8080, [::1]:8080 or unix:/run/site.sock".to_owned()
+            }
+        }
+    }
 }
 
 /// Who is at the other end of a connection.
