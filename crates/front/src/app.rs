@@ -25,6 +25,7 @@ pub struct App(Arc<dyn Erased>);
 
 impl App {
     /// Takes a service of requests whose body is [`Body`].
+    #[must_use]
     pub fn new<S, B>(service: S) -> App
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -37,6 +38,7 @@ impl App {
     }
 
     /// A service that answers 404 to everything. It stands for an application while routes are only checked.
+    #[must_use]
     pub fn absent() -> App {
         App(Arc::new(Absent))
     }

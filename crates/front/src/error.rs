@@ -14,6 +14,7 @@ impl RouteErrors {
     }
 
     /// The errors, at least one.
+    #[must_use]
     pub fn list(&self) -> &[RouteError] {
         &self.0
     }
@@ -42,16 +43,19 @@ pub struct RouteError {
 
 impl RouteError {
     /// The place of the route in the list, from 0.
+    #[must_use]
     pub fn index(&self) -> usize {
         self.index
     }
 
     /// The path of the route, as it was given.
+    #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
     /// What is wrong with it.
+    #[must_use]
     pub fn fault(&self) -> &Fault {
         &self.fault
     }
@@ -125,6 +129,7 @@ pub enum Fault {
 
 impl Fault {
     /// What to do about it: a sentence without its full stop.
+    #[must_use]
     pub fn cure(&self) -> String {
         match self {
             Fault::Path { why } => why.cure().to_owned(),

@@ -39,6 +39,7 @@ pub struct Files {
 impl Files {
     /// Serves this folder. A relative path counts from the working directory at the moment of
     /// [`build`](crate::Routes::build); the program may change its directory after that.
+    #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Files {
         Files { folder: folder.into(), hidden: false }
     }
@@ -51,6 +52,7 @@ impl Files {
     }
 
     /// The folder, as it was given.
+    #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }

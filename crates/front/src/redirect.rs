@@ -40,6 +40,7 @@ pub enum Moved {
 
 impl Moved {
     /// The way that has this status, if it is a status of redirects.
+    #[must_use]
     pub fn from_status(status: u16) -> Option<Moved> {
         Some(match status {
             301 => Moved::PermanentlyAsGet,
@@ -75,6 +76,7 @@ pub struct Redirect {
 
 impl Redirect {
     /// Temporarily to `target`.
+    #[must_use]
     pub fn to(target: impl Into<String>) -> Redirect {
         Redirect { target: target.into(), moved: Moved::default() }
     }
@@ -86,6 +88,7 @@ impl Redirect {
     }
 
     /// Where to, as it was given.
+    #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }

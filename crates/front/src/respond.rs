@@ -26,11 +26,13 @@ pub struct Respond {
 
 impl Respond {
     /// 200 with this body.
+    #[must_use]
     pub fn new(body: impl Into<Bytes>) -> Respond {
         Respond::status(200).body(body)
     }
 
     /// This status, its name as the body.
+    #[must_use]
     pub fn status(status: u16) -> Respond {
         Respond { status, content_type: None, body: None }
     }

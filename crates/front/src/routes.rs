@@ -47,6 +47,7 @@ pub enum Kind {
 
 impl Routes {
     /// No routes. A front without routes answers 404 to everything.
+    #[must_use]
     pub fn new() -> Routes {
         Routes::default()
     }

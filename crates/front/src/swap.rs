@@ -36,16 +36,19 @@ pub struct Swap(Arc<ArcSwap<Table>>);
 
 impl Swap {
     /// Begins with these routes.
+    #[must_use]
     pub fn new(front: Front) -> Swap {
         Swap(Arc::new(ArcSwap::new(front.0)))
     }
 
     /// Serves these routes from now on and returns the ones before.
+    #[must_use = "these are the routes that were served before; drop them if nobody needs them"]
     pub fn replace(&self, front: Front) -> Front {
         Front(self.0.swap(front.0))
     }
 
     /// The routes that are being served.
+    #[must_use]
     pub fn current(&self) -> Front {
         Front(self.0.load_full())
     }
