@@ -153,6 +153,8 @@ mod tests {
             "SIGHUP: a signal cannot be mapped to \"restrat\": did you mean \"restart\"?"
         );
         assert!(refused("KILL", "exit").starts_with("SIGKILL cannot be caught"));
+        let error = Settings::default().map("HUP", "restrat").unwrap_err();
+        assert!(std::error::Error::source(&error).is_none(), "the message has said the cause already");
         assert!(Settings::none().map("INT", "exit").is_ok());
     }
 

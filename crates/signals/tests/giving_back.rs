@@ -238,3 +238,11 @@ fn a_listener_of_a_signal_may_unsubscribe() {
     child.send(Signal::TERM);
     assert_eq!(ended_by(child.wait()), Some(15));
 }
+
+#[test]
+fn a_bus_whose_name_no_thread_can_have_is_served_all_the_same() {
+    in_a_process_of_its_own("a_bus_whose_name_no_thread_can_have_is_served_all_the_same", || {
+        let bus = Bus::new("one\0two");
+        Signals::new(Settings::default()).subscribe(&bus).unwrap().unsubscribe();
+    });
+}
