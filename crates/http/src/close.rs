@@ -16,6 +16,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 /// What a peer is told that did not finish its request (RFC 9110, 15.5.9).
 const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
+/// Nobody lingers for longer, whatever is set.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// After so much time an answer has arrived, or never will. While the server stops, nobody lingers for longer.
 const SETTLED: Duration = Duration::from_millis(200);
 
@@ -34,7 +37,7 @@ pub(crate) async fn close(mut io: Io, unread: &[u8], ended: Ended, limits: &Limi
         return;
     }
     let began = io.slot().idle_since().unwrap_or_else(Instant::now);
-    let (settled, until) = (began + SETTLED, Instant::now() + limits.linger);
+    let (settled, until) = (began + SETTLED, Instant::now() + limits.linger.min(LONGEST));
     loop {
         let now = Instant::now();
         if now >= until || io.slot().is_told(FINISH) && now >= settled {

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sitebus_bus::Level;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower_service::Service;
@@ -33,14 +33,10 @@ where
     match detect(&mut io, &config.limits, config.http2.is_some(), &mut alarm).await {
         Ok(detect::Protocol::Http1) => {
             let ask = Ask::new(service, Arc::clone(&slot), Arc::clone(&config), true);
-            let connection = config.http1.serve_connection(TokioIo::new(io), ask).with_upgrades();
-            let mut connection = pin!(Some(connection));
-            let ended = match connection.as_mut().as_pin_mut() {
-                Some(connection) => Driver::new(&slot, &config.limits, &mut alarm).run(connection).await,
-                None => return,
-            };
+            let mut connection = config.http1.serve_connection(TokioIo::new(io), ask).with_upgrades();
+            let ended = Driver::new(&slot, &config.limits, &mut alarm).run(Pin::new(&mut connection)).await;
             report(&slot, &ended);
-            let Some(parts) = connection.take().and_then(http1::UpgradeableConnection::into_parts) else {
+            let Some(parts) = connection.into_parts() else {
                 return; // upgraded: the socket has another owner
             };
             close::close(parts.io.into_inner(), &parts.read_buf, ended, &config.limits).await;

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tower_service::Service;
 
@@ -23,13 +22,12 @@ pub(crate) struct House {
     pub(crate) site: Arc<Site>,
     pub(crate) connections: Connections<Slot>,
     config: Mutex<Arc<Config>>,
-    stopping: AtomicBool,
 }
 
 impl House {
     pub(crate) fn new(site: Arc<Site>, config: Config) -> House {
         let config = Mutex::new(Arc::new(config));
-        House { site, connections: Connections::new(), config, stopping: AtomicBool::new(false) }
+        House { site, connections: Connections::new(), config }
     }
 
     fn config(&self) -> Arc<Config> {
@@ -42,12 +40,11 @@ impl House {
     }
 
     fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
+        *self.site.stopping.borrow()
     }
 
     /// Connections that come from now on, out of the kernel's backlog, are told to finish as they enter.
     pub(crate) fn begin_stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
         self.site.stopping.send_replace(true);
     }
 
