@@ -208,7 +208,10 @@ impl fmt::Display for Error {
             Error::Vetoed(failures) => write!(f, "graceful was refused and nothing has changed: {failures}"),
             Error::Interrupted { asked, exit } => write!(f, "{asked} was interrupted: {exit}"),
             Error::TimedOut(after) => write!(f, "not done within {after:?}; it still goes on"),
-            Error::NoThread(error) => write!(f, "the bus could not make its threads: {error}"),
+            Error::NoThread(error) => write!(
+                f,
+                "the bus could not make its threads: {error}; allow the process more of them (`ulimit -u`)"
+            ),
         }
     }
 }

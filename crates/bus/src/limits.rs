@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Limit {
     /// For each listener. When it has passed, the listener is given up and named, and the next one runs.
     pub each: Duration,
-    /// For all of them together. A listener that runs into it is given up early, and then a start or a reload fails without
-    /// calling the rest; a stop or an exit sets the hurry flag and still calls the rest, each with [`Limits::last_call`].
+    /// For all of them together. Whoever is called after it has passed gets no more than [`Limits::last_call`]. A start or a
+    /// reload in which somebody has failed calls nobody any more; a stop or an exit calls everybody, and sets the hurry flag.
     pub total: Duration,
 }
 
