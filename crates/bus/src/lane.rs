@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::core::{Core, Crew, Shared};
+use crate::core::Core;
 use crate::failure::{Failure, Reason};
 use crate::foreign::{Foreign, quietly};
 use crate::machine::{CallId, Outcome, Step, Tick, Work};
 use crate::message::Level;
+use crate::shared::{Crew, Shared};
 use crate::sync::{MutexGuard, spawn, thread_local};
 use crate::timing::TimingOutcome;
 use crate::topic::LOG;

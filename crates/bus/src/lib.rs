@@ -22,6 +22,7 @@ pub mod priority;
 mod registry;
 mod restart;
 mod round;
+mod shared;
 mod state;
 mod sync;
 mod threads;

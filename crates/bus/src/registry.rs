@@ -7,9 +7,10 @@ use std::sync::{Arc, Weak};
 use crate::channel::{Channel, Inner, Table};
 use crate::core::Core;
 use crate::machine::PluginId;
+use crate::message::{Commit, Exiting, Graceful, Record, Start, Stop};
 use crate::priority::Priority;
 use crate::sync::Mutex;
-use crate::topic::{EXIT, STOP, Signature, Topic, TopicClash};
+use crate::topic::{EXIT, GRACEFUL, LOG, START, STOP, Signature, Topic, TopicClash};
 
 #[derive(Default)]
 pub(crate) struct Registry(Mutex<Channels>);
@@ -62,6 +63,35 @@ impl Registry {
         let all = channels.by_name.values().cloned().collect::<Vec<_>>();
         drop(channels);
         all.iter().for_each(|table| table.close());
+    }
+}
+
+/// The channels that every bus has.
+pub(crate) struct BuiltIn {
+    pub(crate) start: Channel<Start>,
+    pub(crate) stop: Channel<Stop>,
+    pub(crate) exit: Channel<Exiting>,
+    pub(crate) graceful: Channel<Graceful, Commit>,
+    pub(crate) log: Channel<Record>,
+}
+
+impl BuiltIn {
+    pub(crate) fn of(registry: &Registry, bus: &Weak<Core>) -> BuiltIn {
+        fn on<M: 'static, O: 'static>(
+            registry: &Registry,
+            topic: Topic<M, O>,
+            bus: &Weak<Core>,
+        ) -> Channel<M, O> {
+            let name = topic.name();
+            registry.on(topic, bus).unwrap_or_else(|_| Channel::new(name, Weak::clone(bus), false))
+        }
+        BuiltIn {
+            start: on(registry, START, bus),
+            stop: on(registry, STOP, bus),
+            exit: on(registry, EXIT, bus),
+            graceful: on(registry, GRACEFUL, bus),
+            log: on(registry, LOG, bus),
+        }
     }
 }
 

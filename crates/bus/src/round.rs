@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::channel::{Listeners, Tag, exit_in};
-use crate::core::{BuiltIn, Core};
+use crate::core::Core;
 use crate::failure::{Failure, Reason};
 use crate::foreign::quietly;
 use crate::listener::guarded;
 use crate::machine::{Entry, Outcome, Phase, Say};
 use crate::message::{Commit, Exiting, Graceful, Level, Start, Stop};
+use crate::registry::BuiltIn;
 use crate::sync::Mutex;
 use crate::topic::{EXIT, GRACEFUL, START, STOP};
 
