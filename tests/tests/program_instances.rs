@@ -1,5 +1,6 @@
 //! One site, one process: the state folder and its lock.
 #![allow(missing_docs)]
+#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::fs;

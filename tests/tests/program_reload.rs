@@ -1,5 +1,6 @@
 //! Reloads of a site under load: nothing is lost, and what is wrong changes nothing.
 #![allow(missing_docs)]
+#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::fs;
