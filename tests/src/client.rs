@@ -55,21 +55,11 @@ impl From<io::Error> for Stuck {
     }
 }
 
-trait Socket: Read + Write + Send {
-    fn end_sending(&self) -> io::Result<()>;
-}
+trait Socket: Read + Write + Send {}
 
-impl Socket for TcpStream {
-    fn end_sending(&self) -> io::Result<()> {
-        self.shutdown(std::net::Shutdown::Write)
-    }
-}
+impl Socket for TcpStream {}
 
-impl Socket for UnixStream {
-    fn end_sending(&self) -> io::Result<()> {
-        self.shutdown(std::net::Shutdown::Write)
-    }
-}
+impl Socket for UnixStream {}
 
 impl Connection {
     /// To a TCP address. Reads and writes on it wait for no longer than [`SOON`].
@@ -103,14 +93,6 @@ impl Connection {
         let bytes = bytes.as_ref();
         self.method_is_head = bytes.starts_with(b"HEAD ");
         self.reader.get_mut().write_all(bytes)
-    }
-
-    /// Says that nothing more will be sent.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn end_sending(&self) -> io::Result<()> {
-        self.reader.get_ref().end_sending()
     }
 
     /// The next answer, to its end.
