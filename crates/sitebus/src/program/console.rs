@@ -119,6 +119,11 @@ struct Said {
 }
 
 impl Visit for Said {
+    /// Without the quotes that its debug form has.
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         use fmt::Write;
         match field.name() {
