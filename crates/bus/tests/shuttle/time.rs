@@ -7,7 +7,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use shuttle::sync::{Condvar, Mutex};
-use sitebus_bus::{Bus, Clock, LOG, Limits, Priority, Reason, State};
+use sitebus_bus::{Bus, Clock, Exit, LOG, Limits, Priority, Reason, State};
 
 use crate::checker::{hold, in_every_schedule};
 use crate::site::{answered, aside, join_all};
@@ -118,6 +118,28 @@ fn a_start_listener_that_overruns_is_given_up_and_reports_late() {
         let exit = bus.block();
         hold(exit.code() == 1 && bus.state() == State::Exiting, "a failed start exits");
         lets_go.join().unwrap();
+    });
+}
+
+#[test]
+fn a_second_exit_gives_a_hanging_start_its_last_call() {
+    in_every_schedule("a hurried exit leaves a start that holds it up no more than a last call", || {
+        let (clock, gate) = (ByHand::new(), Arc::new(Gate::default()));
+        let bus = bus(&clock);
+        let hangs = Arc::clone(&gate);
+        bus.plugin("slow").on_start(Priority::DEFAULT, move |_| hangs.hang());
+        let (one, two) = (bus.handle(), bus.handle());
+        let start = aside(move || answered(&one.start(), &["failed"]));
+        gate.until_somebody_hangs();
+        let exit = aside(move || answered(&two.exit(), &["done"]));
+        let second = bus.ask_exit(Exit::success("somebody who cannot wait"));
+        let hurried = bus.ask_exit(Exit::success("somebody who really cannot wait"));
+        clock.advance(Limits::default().last_call);
+        let tickets = [second, hurried];
+        tickets.iter().for_each(|ticket| answered(&ticket.wait(), &["done"]));
+        let _ = bus.block();
+        gate.open();
+        join_all([start, exit]);
     });
 }
 

@@ -115,6 +115,11 @@ impl Situation {
         }
     }
 
+    /// How long what runs may still run.
+    pub(super) fn time_left(&self) -> Option<Tick> {
+        self.machine.deadline().map(|deadline| deadline.saturating_sub(self.now))
+    }
+
     /// Whatever can happen now. Nothing at all is the end of a run.
     pub(super) fn events(&self, world: &World) -> Vec<Event> {
         let mut events = Vec::new();

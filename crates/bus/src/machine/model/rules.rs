@@ -3,7 +3,7 @@
 use super::super::{Answer, Effect, Phase, State, Work};
 use super::explore::Situation;
 use super::story::{Fact, Story};
-use super::world::{Fault, Wish, World};
+use super::world::{Fault, Wish, World, limits};
 use crate::failure::Verb;
 
 /// Held against each fact, before the story learns of it.
@@ -44,6 +44,7 @@ pub(super) const OF_SITUATIONS: &[(&str, OfSituations)] = &[
     ("an exit cancels the start or the look that runs", an_exit_cancels),
     ("a second exit hurries what drains", a_second_exit_hurries),
     ("a deadline stands exactly while a step runs", a_deadline_per_step),
+    ("a hurried exit leaves a start or a look that holds it up no more than a last call", a_last_call),
 ];
 
 pub(super) const OF_ENDS: &[(&str, OfSituations)] = &[
@@ -270,6 +271,12 @@ fn a_second_exit_hurries(_: &World, now: &Situation) -> bool {
 
 fn a_deadline_per_step(_: &World, now: &Situation) -> bool {
     now.machine.deadline().is_some() == now.story.running.is_some()
+}
+
+fn a_last_call(_: &World, now: &Situation) -> bool {
+    let holds_up =
+        matches!(now.story.running, Some(Work::Listener { phase: Phase::Start | Phase::Prepare, .. }));
+    !holds_up || !now.machine.hurried() || now.time_left() <= Some(limits().last_call)
 }
 
 fn every_run_ends_exited(_: &World, end: &Situation) -> bool {
