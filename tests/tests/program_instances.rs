@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-use sitebus_tests::{Ended, Folder, Site, as_an_ordinary_user, program, run};
+use sitebus_tests::{Ended, Folder, Site, as_an_ordinary_user, program, run, wait_until};
 
 #[track_caller]
 fn is_refused(ended: &Ended, parts: &[&str]) {
@@ -163,4 +163,33 @@ fn a_state_folder_that_is_removed_while_it_runs_is_missed_by_nobody() {
     site.signal("USR2".parse().unwrap());
     site.says_times(2, "Bus STARTED");
     site.stop();
+}
+
+#[test]
+fn of_many_that_start_at_the_same_moment_exactly_one_runs() {
+    for _ in 0..5 {
+        let folder = Folder::small();
+        let start = || {
+            let mut command = Command::new(program!());
+            command.arg("run");
+            Site::spawn(command, &folder)
+        };
+        let sites: Vec<Site> = (0..8).map(|_| start()).collect();
+        let verdict = |site: &Site| {
+            wait_until("a start or a refusal", || {
+                let lines = site.log().lines();
+                let said = |part: &str| lines.iter().any(|line| line.contains(part));
+                (said("Bus STARTED") || said("already running")).then(|| said("Bus STARTED"))
+            })
+        };
+        let (up, refused): (Vec<Site>, Vec<Site>) = sites.into_iter().partition(verdict);
+        assert_eq!((up.len(), refused.len()), (1, 7));
+        for site in refused {
+            assert_eq!(site.ends().code, Some(1));
+        }
+        for site in up {
+            assert_eq!(site.get("/").status, 200);
+            site.stop();
+        }
+    }
 }

@@ -314,3 +314,21 @@ fn a_reload_in_the_midst_of_a_drain_is_refused_and_delays_nothing() {
     assert!(!site.goes_on_for(Duration::from_secs(20)), "it was to end soon");
     assert_eq!(site.ends().code, Some(0));
 }
+
+#[test]
+fn what_the_command_line_puts_over_the_file_holds_in_reloads_and_restarts_too() {
+    let folder = Folder::small();
+    folder.site(&site_file("[http]\nlisten = [\"192.0.2.1:80\"]"));
+    let site = Site::start_with(
+        program!(),
+        &folder,
+        &["run", "--set", r#"http.listen=["127.0.0.1:0"]"#, "--set", "route.1.respond.body=over it"],
+    );
+    assert_eq!(site.get("/x").text(), "over it");
+    assert_eq!(site.reload(), Verdict::Reloaded);
+    assert_eq!(site.get("/x").text(), "over it");
+    site.signal("USR2".parse().unwrap());
+    site.says_times(2, "Bus STARTED");
+    assert_eq!(site.get("/x").text(), "over it");
+    site.stop();
+}
