@@ -7,7 +7,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use shuttle::sync::{Condvar, Mutex};
-use sitebus_bus::{Bus, Clock, Exit, LOG, Limits, Priority, Reason, State};
+use sitebus_bus::{Bus, Clock, Exit, LOG, Limits, Priority, Reason, State, Ticket};
 
 use crate::checker::{hold, in_every_schedule};
 use crate::site::{answered, aside, join_all};
@@ -189,15 +189,24 @@ impl Wake for Hangs {
     }
 }
 
+const NO_WAKER: &str = "no waker can keep the lane: between listeners it has a deadline too";
+
+/// Polls the ticket with a waker that hangs. True if somebody hangs in it now.
+fn hangs_in(ticket: &mut Ticket, gate: &Arc<Gate>) -> bool {
+    let waker = Waker::from(Arc::new(Hangs(Arc::clone(gate))));
+    let pending = Pin::new(ticket).poll(&mut Context::from_waker(&waker)).is_pending();
+    if pending {
+        gate.until_somebody_hangs();
+    }
+    pending
+}
+
 #[test]
 fn a_waker_that_hangs_between_two_listeners_does_not_keep_the_lane() {
-    in_every_schedule("no waker can keep the lane: between listeners it has a deadline too", || {
+    in_every_schedule(NO_WAKER, || {
         let (clock, gate) = (ByHand::new(), Arc::new(Gate::default()));
         let bus = bus(&clock);
-        let waker = Waker::from(Arc::new(Hangs(Arc::clone(&gate))));
-        let mut ticket = bus.ask_start();
-        if Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)).is_pending() {
-            gate.until_somebody_hangs();
+        if hangs_in(&mut bus.ask_start(), &gate) {
             clock.advance(SECOND);
         }
         answered(&bus.stop(), &["done"]);
@@ -207,5 +216,22 @@ fn a_waker_that_hangs_between_two_listeners_does_not_keep_the_lane() {
         answered(&bus.exit(), &["done"]);
         let _ = bus.block();
         lets_go.join().unwrap();
+    });
+}
+
+#[test]
+fn a_waker_that_hangs_while_nothing_else_happens_does_not_keep_the_lane() {
+    in_every_schedule(NO_WAKER, || {
+        let (clock, gate) = (ByHand::new(), Arc::new(Gate::default()));
+        let bus = bus(&clock);
+        answered(&bus.start(), &["done"]);
+        clock.advance(SECOND); // whatever the keeper looked out for has passed
+        if hangs_in(&mut bus.ask_start(), &gate) {
+            clock.advance(SECOND);
+        }
+        answered(&bus.stop(), &["done"]);
+        gate.open();
+        answered(&bus.exit(), &["done"]);
+        let _ = bus.block();
     });
 }
