@@ -130,7 +130,7 @@ fn the_second_signal_cuts_drains_short() {
 fn a_burst_of_signals_counts_as_one() {
     let (_folder, site) = shop();
     let mut upload = begin_upload(&site, 10);
-    for _ in 0..20 {
+    for _ in 0..5 {
         site.signal(Signal::TERM);
     }
     site.says("SIGTERM: exiting");
