@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
@@ -199,6 +201,27 @@ fn a_stop_listener_whose_plugin_has_a_start_listener_runs_only_if_that_one_began
     bus.start().unwrap_err();
     assert_eq!(bus.block().code(), 0);
     assert_eq!(heard.lines(), ["start began", "start left", "stop bare", "stop left", "stop began"]);
+}
+
+#[test]
+fn a_plugin_that_began_in_one_start_is_not_stopped_after_another_in_which_it_did_not() {
+    let bus = Bus::new("site");
+    let (starts, heard) = (AtomicUsize::new(0), Transcript::new());
+    bus.on(START).unwrap().subscribe_at(10, "leaves at the second", move |_| {
+        match starts.fetch_add(1, Relaxed) {
+            0 => Ok(()),
+            _ => Err(sitebus_bus::Exit::success("enough").into()),
+        }
+    });
+    let (plugin, noted) = (bus.plugin("later"), heard.clone());
+    plugin.on_start(20.into(), |_| ());
+    plugin.on_stop(20.into(), move |_| noted.note("stop"));
+    bus.start().unwrap();
+    bus.stop().unwrap();
+    assert_eq!(heard.take(), ["stop"]);
+    bus.start().unwrap_err();
+    assert_eq!(bus.block().code(), 0);
+    assert!(heard.lines().is_empty());
 }
 
 #[test]

@@ -241,6 +241,15 @@ fn started_and_exit_stops_and_exits() {
 }
 
 #[test]
+fn started_again_and_exit_stops_again() {
+    let site = Site::started();
+    site.bus.stop().unwrap();
+    site.bus.start().unwrap();
+    done(&site.ask_exit());
+    assert_eq!(site.second.lines(), ["stop", "start", "stop", "exit"]);
+}
+
+#[test]
 fn started_and_graceful_prepares_and_commits() {
     let site = Site::started();
     done(&site.ask_graceful());
