@@ -1,6 +1,8 @@
 //! The runtime that handlers run on: our own, or one that was lent.
 
 use std::io;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -12,11 +14,17 @@ pub(crate) enum Engine {
 impl Engine {
     /// `threads` of 0 is one for each processor.
     pub(crate) fn start(name: &str, threads: usize) -> io::Result<Engine> {
+        let threads =
+            if threads > 0 { threads } else { thread::available_parallelism().map_or(1, usize::from) };
+        try_threads(threads + 1)?; // one more, for work that blocks
         let mut builder = Builder::new_multi_thread();
-        if threads > 0 {
-            builder.worker_threads(threads);
-        }
-        builder.thread_name(name.replace('\0', "")).enable_all().build().map(Engine::Own)
+        // Always said: left alone, tokio would look for the number in the environment, and panic if it is none.
+        builder
+            .worker_threads(threads)
+            .thread_name(name.replace('\0', ""))
+            .enable_all()
+            .build()
+            .map(Engine::Own)
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -34,4 +42,22 @@ impl Engine {
             Engine::Lent(_) => {}
         }
     }
+}
+
+/// Whether so many threads can be had at once. Where one cannot, tokio panics, and then waits without end for those that it
+/// has made.
+fn try_threads(count: usize) -> io::Result<()> {
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock();
+    let made: io::Result<Vec<_>> = (0..count)
+        .map(|_| {
+            let gate = Arc::clone(&gate);
+            thread::Builder::new().spawn(move || drop(gate.lock()))
+        })
+        .collect();
+    drop(closed);
+    for thread in made? {
+        let _ = thread.join(); // it only waited
+    }
+    Ok(())
 }
