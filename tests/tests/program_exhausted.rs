@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sitebus_testkit::Load;
-use sitebus_tests::{Connection, Folder, SOON, Site, Verdict, program, wait_until};
+use sitebus_tests::{Connection, Folder, SOON, Site, Verdict, as_an_ordinary_user, program, wait_until};
 
 /// A site that may have so many files open.
 fn with_descriptors(most: u32, folder: &Folder) -> Site {
@@ -31,6 +31,14 @@ fn halves(site: &Site, count: usize) -> Vec<Connection> {
         connection
     };
     (0..count).map(begin).collect()
+}
+
+/// Whether it comes up; otherwise it has ended.
+fn starts(site: &Site) -> bool {
+    wait_until("a start or an end", || {
+        let up = site.log().lines().iter().any(|line| line.contains("Bus STARTED"));
+        (up || !site.goes_on_for(Duration::ZERO)).then_some(up)
+    })
 }
 
 #[test]
@@ -103,13 +111,7 @@ fn with_too_few_descriptors_to_live_it_says_so_and_ends() {
     for most in 5..24 {
         let folder = folder("");
         let site = with_descriptors(most, &folder);
-        let outcome = wait_until("a start or an end", || {
-            let lines = site.log().lines();
-            let up = lines.iter().any(|line| line.contains("Bus STARTED"));
-            let ended = !site.goes_on_for(Duration::ZERO);
-            (up || ended).then_some(up)
-        });
-        if outcome {
+        if starts(&site) {
             site.stop();
         } else {
             refused += 1;
@@ -160,5 +162,56 @@ fn more_clients_than_are_allowed_wait_their_turn() {
     let site = Site::start(program!(), &folder);
     let report = Load::new(site.address()).path("/ok").connections(30).requests(600).close_each().run();
     assert_eq!((report.answered, report.lost()), (600, 0), "{report}");
+    site.stop();
+}
+
+#[test]
+fn with_too_few_threads_to_live_it_says_so_and_ends() {
+    let folder = folder("");
+    let Some(words) = as_an_ordinary_user(program!(), &folder) else {
+        return eprintln!(
+            "skipped: nobody else than root can be had here, and root may have as many threads as it likes"
+        );
+    };
+    for most in 1..14 {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nproc={most}:{most}")).args(&words).arg("run");
+        let site = Site::spawn(command, &folder);
+        if starts(&site) {
+            site.stop();
+            continue;
+        }
+        let ended = site.ends();
+        assert!(matches!(ended.code, Some(1..)), "{most}: {:?} {}", ended.code, ended.stderr);
+        assert!(!ended.stderr.trim().is_empty(), "{most}: it ended without a word");
+        assert!(!ended.stderr.contains("panicked"), "{most}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_the_environment_says_to_the_runtime_does_not_matter() {
+    let folder = folder("");
+    for value in ["0", "many", "100000"] {
+        let mut command = Command::new("env");
+        command.arg(format!("TOKIO_WORKER_THREADS={value}")).arg(program!()).arg("run");
+        let site = Site::spawn(command, &folder).is_up();
+        assert_eq!(site.get("/ok").status, 200);
+        site.stop();
+    }
+}
+
+#[test]
+fn thousands_of_connections_leave_nothing_behind() {
+    let folder = folder("");
+    let site = Site::start(program!(), &folder);
+    let load =
+        |requests| Load::new(site.address()).path("/ok").connections(8).requests(requests).close_each().run();
+    assert_eq!(load(200).lost(), 0);
+    let (threads, descriptors) = site.holds();
+    assert_eq!(load(5_000).lost(), 0);
+    wait_until("as many threads and descriptors as before", || {
+        let now = site.holds();
+        (now.0 <= threads && now.1 <= descriptors).then_some(())
+    });
     site.stop();
 }
