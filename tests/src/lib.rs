@@ -1,6 +1,7 @@
 //! For the tests of the whole program: a site in a folder of its own, processes that end, and clients that see every byte.
 //!
-//! Nothing here sleeps: what is waited for is an event, with a deadline. No port and no path is fixed.
+//! Nothing here sleeps: what is waited for is an event, with a deadline. No port and no path is fixed. They are for Linux, and
+//! use what coreutils and util-linux have: `env`, `mkfifo`, `prlimit`, `script`, `setpriv`, `setsid`.
 
 mod client;
 mod folder;
