@@ -36,6 +36,7 @@ impl TerminalSession {
             ])
             .current_dir(folder)
             .env("SHELL", "/bin/sh")
+            .env_remove("CI") // with it, even a dumb terminal gets colours
             .env("TERM", "xterm")
             .env_remove("RUST_LOG")
             .env_remove("NO_COLOR")

@@ -1,8 +1,6 @@
 //! What is left to do once the bus has exited: the adopted threads, and the restart after which the process becomes a new
 //! image of itself.
 
-use std::sync::atomic::Ordering;
-
 use crate::core::Core;
 use crate::exit::Exit;
 use crate::failure::Reason;
@@ -15,9 +13,8 @@ pub(crate) type Restarter = Box<dyn FnOnce(&Exit) -> anyhow::Error + Send>;
 impl Core {
     /// Joins threads and performs the restart. Of several callers the first does so, and the others wait for it.
     pub(crate) fn conclude(&self, exit: Exit) -> Exit {
-        if !self.concluding.swap(true, Ordering::AcqRel) {
-            self.threads.not_to_wait_here();
-            self.join_threads();
+        if let Some(threads) = self.threads.begin_to_join(&self.concluding) {
+            self.join_threads(threads);
             let exit = self.perform_restart(exit);
             self.concluded.set(exit.clone());
             return exit;
@@ -26,7 +23,7 @@ impl Core {
             return exit;
         }
         let exit = self.concluded.wait(None).unwrap_or(exit);
-        self.join_threads();
+        self.join_threads(self.threads.take_late());
         exit
     }
 

@@ -1,6 +1,7 @@
 //! Threads that the bus was told of, and waits for at the end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{JoinHandle, ThreadId};
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use crate::core::Core;
 use crate::foreign::quietly;
 use crate::latch::Latch;
 use crate::message::Level;
-use crate::sync::{Mutex, spawn};
+use crate::sync::{AtomicBool, Mutex, spawn};
 
 /// A thread with its result forgotten.
 trait Joined: Send {
@@ -33,7 +34,7 @@ impl<T: Send> Joined for JoinHandle<T> {
     }
 }
 
-struct Adopted {
+pub(crate) struct Adopted {
     name: Arc<str>,
     thread: Box<dyn Joined>,
 }
@@ -53,8 +54,15 @@ impl Threads {
         self.0.lock().joining.contains(&std::thread::current().id())
     }
 
-    pub(crate) fn not_to_wait_here(&self) {
-        self.0.lock().joining.push(std::thread::current().id());
+    /// The first caller is to join all threads but itself; the others get nothing. Who is joined is known before anybody
+    /// can ask, so that none of them waits for the end of what waits for it.
+    pub(crate) fn begin_to_join(&self, begun: &AtomicBool) -> Option<Vec<Adopted>> {
+        let mut known = self.0.lock();
+        if begun.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        known.joining.push(std::thread::current().id());
+        Some(known.take())
     }
 
     pub(crate) fn forget(&self) {
@@ -62,13 +70,18 @@ impl Threads {
         quietly(|| drop(adopted));
     }
 
+    /// Those that came since.
+    pub(crate) fn take_late(&self) -> Vec<Adopted> {
+        self.0.lock().take()
+    }
+}
+
+impl Known {
     /// All but the calling thread itself.
-    fn take(&self) -> Vec<Adopted> {
+    fn take(&mut self) -> Vec<Adopted> {
         let current = std::thread::current().id();
-        let mut known = self.0.lock();
-        let taken =
-            known.adopted.extract_if(.., |adopted| adopted.thread.id() != current).collect::<Vec<_>>();
-        known.joining.extend(taken.iter().map(|adopted| adopted.thread.id()));
+        let taken = self.adopted.extract_if(.., |adopted| adopted.thread.id() != current).collect::<Vec<_>>();
+        self.joining.extend(taken.iter().map(|adopted| adopted.thread.id()));
         taken
     }
 }
@@ -86,11 +99,11 @@ impl Core {
         }
     }
 
-    /// Waits for the adopted threads, all together for no longer than the limit; names those that it leaves behind.
-    pub(crate) fn join_threads(&self) {
+    /// Waits for these threads, all together for no longer than the limit; names those that it leaves behind.
+    pub(crate) fn join_threads(&self, threads: Vec<Adopted>) {
         let limit = self.limits.join;
         let until = Instant::now().checked_add(limit);
-        for Adopted { name, thread } in self.threads.take() {
+        for Adopted { name, thread } in threads {
             if !thread.is_finished() {
                 self.log_in_time(Level::Info, format!("waiting for thread '{name}'"));
             }
