@@ -109,7 +109,9 @@ fn everybody_who_joined_the_start_gets_it_and_only_after_the_exit() {
         Err(PortTaken(443).into())
     });
     bus.on(EXIT).unwrap().subscribe("looks", move |_| assert_eq!(handle.state(), State::Exiting));
-    let tickets = [bus.ask_start(), bus.ask_start()];
+    let (first, together) = (bus.ask_start(), bus.ask_start());
+    gate.wait_for_arrival(SOON);
+    let tickets = [first, together, bus.ask_start()];
     gate.open();
     for ticket in tickets {
         let error = ticket.wait_for(SOON).unwrap_err();

@@ -277,6 +277,25 @@ fn stopping_and_stop_joins() {
 }
 
 #[test]
+fn stopping_and_stop_joins_in_the_failures_too() {
+    let (bus, gate) = (Bus::new("site"), Gate::new());
+    let held = gate.clone();
+    bus.on(STOP).unwrap().subscribe("fails", move |_| -> anyhow::Result<()> {
+        held.pass();
+        anyhow::bail!("no")
+    });
+    bus.start().unwrap();
+    let first = bus.ask_stop();
+    gate.wait_for_arrival(SOON);
+    let second = bus.ask_stop();
+    gate.open();
+    for ticket in [first, second] {
+        let error = ticket.wait_for(SOON).unwrap_err();
+        assert_eq!(error.failures().unwrap().first().listener(), "fails");
+    }
+}
+
+#[test]
 fn stopping_and_exit_then_exits() {
     let (site, stop) = Site::stopping();
     let exit = site.ask_exit();
