@@ -72,7 +72,7 @@ impl Core {
                     shared.foreign.extend(foreign);
                 }
                 Step::Ended => {
-                    shared.tidy(&self.exited);
+                    shared.tidy();
                     if !shared.foreign.is_empty() {
                         continue;
                     }
@@ -82,7 +82,7 @@ impl Core {
                     shared = self.run_aside(shared, own, || self.forget_all());
                 }
                 Step::Idle => {
-                    shared.tidy(&self.exited);
+                    shared.tidy();
                     if shared.foreign.is_empty() {
                         shared = self.lane_wakes.wait(shared);
                     }

@@ -177,9 +177,7 @@ impl Shared {
     }
 
     /// Hands the lane everything foreign that a machine at rest has left over.
-    pub(crate) fn tidy(&mut self, exited: &Latch<Exit>) {
-        let foreign = self.apply_effects(exited);
-        self.foreign.extend(foreign);
+    pub(crate) fn tidy(&mut self) {
         if let Some(round) = self.round.take() {
             self.garbage.push(Foreign::forget(round));
             self.garbage.push(Foreign::forget(std::mem::take(&mut self.current)));
