@@ -6,7 +6,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -101,22 +101,21 @@ impl Child {
         Ok(kill(pid_of(&self.process), number)?)
     }
 
-    /// Waits for its end.
+    /// Waits for its end, and then until all that it wrote has been read: its transcripts are complete. Only a descendant
+    /// that keeps a stream open can make them less than that, once `patience` is over.
     ///
     /// # Errors
     /// It still ran when `patience` was over.
     pub fn wait(&self, patience: Duration) -> Result<ExitStatus, StillRunning> {
         let deadline = after(patience);
         let mut status = self.end.status.lock();
-        loop {
-            if let Some(status) = *status {
-                return Ok(status);
-            }
-            if self.end.came.wait_until(&mut status, deadline).timed_out() && status.is_none() {
-                let output = self.output.lines();
-                return Err(StillRunning { id: self.id(), patience, output });
-            }
-        }
+        self.end.came.wait_while_until(&mut status, |status| status.is_none(), deadline);
+        let Some(status) = *status else {
+            let output = self.output.lines();
+            return Err(StillRunning { id: self.id(), patience, output });
+        };
+        self.output.wait_closed(deadline.saturating_duration_since(Instant::now()));
+        Ok(status)
     }
 }
 

@@ -41,6 +41,14 @@ impl Transcript {
         self.0.grew.notify_all();
     }
 
+    /// Waits until no line can come any more. Says whether that was so before `patience` was over.
+    pub fn wait_closed(&self, patience: Duration) -> bool {
+        let deadline = after(patience);
+        let mut page = self.0.page.lock();
+        self.0.grew.wait_while_until(&mut page, |page| !page.closed, deadline);
+        page.closed
+    }
+
     /// What has come so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {

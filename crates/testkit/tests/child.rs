@@ -33,6 +33,14 @@ fn its_lines_are_read_from_both_streams_and_its_status_is_known() {
 }
 
 #[test]
+fn all_that_it_wrote_is_there_once_its_end_was_waited_for() {
+    let child = shell("seq 20000; seq 20000 >&2");
+    assert!(child.wait(SOON).unwrap().success());
+    assert_eq!((child.stdout().lines().len(), child.stderr().lines().len()), (20_000, 20_000));
+    assert_eq!(child.output().lines().len(), 40_000);
+}
+
+#[test]
 fn a_line_that_cannot_come_any_more_is_missing_at_once() {
     let child = shell("echo only");
     let error = child.wait_for_line("another", Duration::MAX).unwrap_err().to_string();
