@@ -49,7 +49,8 @@ fn a_line_that_cannot_come_any_more_is_missing_at_once() {
 
 #[test]
 fn a_signal_reaches_it_and_is_seen_in_its_status() {
-    let child = shell("trap 'echo caught; kill $!; exit 3' USR1; echo ready; cat /dev/zero > /dev/null & wait");
+    let child =
+        shell("trap 'echo caught; kill $!; exit 3' USR1; echo ready; cat /dev/zero > /dev/null & wait");
     child.wait_for_line("ready", SOON).unwrap();
     child.signal(Signal::USR1).unwrap();
     child.wait_for_line("caught", SOON).unwrap();
