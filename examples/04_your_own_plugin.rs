@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sitebus::{Bus, Commit, Exit, Handle, Settings, priority};
+use sitebus::{Bus, Commit, Exit, Handle, SettingsMap, priority};
 
 /// What a user may choose. Plain data.
 #[derive(Clone, Debug)]
@@ -53,11 +53,11 @@ fn main() -> anyhow::Result<Exit> {
     Thermostat { settings: ThermostatSettings { degrees: 20 } }.subscribe(&bus);
     bus.start()?;
 
-    let too_hot = Settings::new().with(ThermostatSettings { degrees: 99 });
+    let too_hot = SettingsMap::new().with(ThermostatSettings { degrees: 99 });
     if let Err(veto) = bus.ask_graceful(too_hot).wait() {
         println!("{veto}");
     }
-    bus.ask_graceful(Settings::new().with(ThermostatSettings { degrees: 22 })).wait()?;
+    bus.ask_graceful(SettingsMap::new().with(ThermostatSettings { degrees: 22 })).wait()?;
 
     bus.exit()?;
     Ok(bus.block())

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::handle::Handle;
 use crate::limits::Limits;
 use crate::machine::Ask;
-use crate::message::{Level, Settings};
+use crate::message::{Level, SettingsMap};
 
 /// A bus, and the owner of its life. There is one owner; everybody else holds a [`Handle`], whose methods it has too.
 ///
@@ -88,7 +88,7 @@ impl Drop for Bus {
         if !ended {
             // A bus that nobody used exits too: somebody may wait for it, or have something to give back. Every transition has
             // its deadlines, so the wait ends; on the lane it is none, and the lane does the rest.
-            let _ = core.ask(Ask::Exit { exit: Exit::dropped(), inside: true }, Settings::new()).wait();
+            let _ = core.ask(Ask::Exit { exit: Exit::dropped(), inside: true }, SettingsMap::new()).wait();
         }
         if !inside {
             core.dismiss_crew();

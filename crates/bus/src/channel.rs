@@ -319,7 +319,7 @@ pub struct Subscription {
 impl Subscription {
     /// Ends the subscription. A publish that runs meanwhile still calls the listener; the next one does not. Ending what
     /// has ended already changes nothing.
-    pub fn unsubscribe(self) {
+    pub fn unsubscribe(&self) {
         if let Some(table) = self.table.upgrade() {
             table.remove(self.id);
         }

@@ -11,7 +11,7 @@ use crate::foreign::{Foreign, quietly};
 use crate::latch::Latch;
 use crate::limits::Limits;
 use crate::machine::{Ask, Tick};
-use crate::message::Settings;
+use crate::message::SettingsMap;
 use crate::registry::{BuiltIn, Registry};
 use crate::restart::Restarter;
 use crate::shared::Shared;
@@ -119,10 +119,10 @@ impl Core {
 
     pub(crate) fn ask_exit(&self, exit: Exit) -> Ticket {
         let inside = self.is_inside();
-        self.ask(Ask::Exit { exit, inside }, Settings::new())
+        self.ask(Ask::Exit { exit, inside }, SettingsMap::new())
     }
 
-    pub(crate) fn ask(&self, ask: Ask, settings: Settings) -> Ticket {
+    pub(crate) fn ask(&self, ask: Ask, settings: SettingsMap) -> Ticket {
         let mut shared = self.lock();
         let latch = Latch::new();
         let ticket = Ticket::new(self.address(), latch.clone());

@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::exit::Exit;
 use crate::failure::Error;
 use crate::machine::{Ask, PluginId};
-use crate::message::{Level, Settings};
+use crate::message::{Level, SettingsMap};
 use crate::plugin::Plugin;
 use crate::registry::ChannelInfo;
 use crate::state::{State, States};
@@ -65,7 +65,7 @@ impl Handle {
 
     /// Asks for a start.
     pub fn ask_start(&self) -> Ticket {
-        self.core.ask(Ask::Start, Settings::new())
+        self.core.ask(Ask::Start, SettingsMap::new())
     }
 
     /// Starts the bus and runs `callback` in a thread of its own once that is done, or has failed.
@@ -94,7 +94,7 @@ impl Handle {
 
     /// Asks for a stop.
     pub fn ask_stop(&self) -> Ticket {
-        self.core.ask(Ask::Stop, Settings::new())
+        self.core.ask(Ask::Stop, SettingsMap::new())
     }
 
     /// Stops, runs the exit listeners, and waits until that is done. The exit has code 0 and names the caller's place in
@@ -132,11 +132,11 @@ impl Handle {
     /// # Errors
     /// [`Error::Vetoed`] if somebody refused: then nothing has changed. [`Error::Failed`] if a commit failed.
     pub fn graceful(&self) -> Result<Done, Error> {
-        self.ask_graceful(Settings::new()).wait()
+        self.ask_graceful(SettingsMap::new()).wait()
     }
 
     /// Asks for a reload with these settings.
-    pub fn ask_graceful(&self, settings: Settings) -> Ticket {
+    pub fn ask_graceful(&self, settings: SettingsMap) -> Ticket {
         self.core.ask(Ask::Graceful { plain: settings.is_empty() }, settings)
     }
 

@@ -42,7 +42,7 @@ pub use crate::inbox::Inbox;
 pub use crate::latch::Flag;
 pub use crate::limits::{Limit, Limits};
 pub use crate::listener::{Heard, Listener};
-pub use crate::message::{Commit, Exiting, Graceful, Level, Record, Settings, Start, Stop};
+pub use crate::message::{Commit, Exiting, Graceful, Level, Record, SettingsMap, Start, Stop};
 pub use crate::plugin::Plugin;
 pub use crate::priority::Priority;
 pub use crate::registry::{ChannelInfo, ListenerInfo};

@@ -86,12 +86,12 @@ impl Exiting {
     }
 }
 
-/// What a graceful listener is told: the new settings, found by their type.
+/// What a graceful listener is told: the new settings, found by their type. Clones share what is offered.
 #[derive(Clone, Debug)]
 pub struct Graceful {
     pub(crate) deadline: Instant,
     pub(crate) cancelled: Flag,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Offers,
 }
 
 impl Graceful {
@@ -119,42 +119,55 @@ impl Graceful {
     }
 }
 
-/// New settings for a reload, one value of each type. Clones share their content.
-#[derive(Clone, Default)]
-pub struct Settings(Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
+/// The new settings that a reload brings along: at most one value of each type, found by its type.
+///
+/// What each part of a site calls its `Settings` is one of the values; this is the map of them.
+/// [`ask_graceful`](crate::Handle::ask_graceful) takes it, and listeners look into it with [`Graceful::get`].
+#[derive(Default)]
+pub struct SettingsMap(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 
-impl Settings {
-    /// None yet: listeners look for themselves, or ask an earlier listener's offer.
+impl SettingsMap {
+    /// An empty one: listeners look for new settings themselves, or take what an earlier listener has offered.
     #[must_use]
-    pub fn new() -> Settings {
-        Settings::default()
+    pub fn new() -> SettingsMap {
+        SettingsMap::default()
     }
 
-    /// With this value too.
+    /// With this value too. It replaces an earlier one of the same type.
     #[must_use]
-    pub fn with<T: Any + Send + Sync>(self, settings: T) -> Settings {
-        self.put(settings);
+    pub fn with<T: Any + Send + Sync>(mut self, settings: T) -> SettingsMap {
+        self.0.insert(TypeId::of::<T>(), Arc::new(settings));
         self
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for SettingsMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SettingsMap({} types)", self.0.len())
+    }
+}
+
+/// The settings of one reload, as its listeners share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Offers(Arc<Mutex<SettingsMap>>);
+
+impl Offers {
+    pub(crate) fn of(settings: SettingsMap) -> Offers {
+        Offers(Arc::new(Mutex::new(settings)))
     }
 
     fn put<T: Any + Send + Sync>(&self, settings: T) {
-        let replaced = self.0.lock().insert(TypeId::of::<T>(), Arc::new(settings));
+        let replaced = self.0.lock().0.insert(TypeId::of::<T>(), Arc::new(settings));
         drop(replaced); // foreign code, so not under the lock
     }
 
     fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let found = self.0.lock().get(&TypeId::of::<T>()).cloned();
+        let found = self.0.lock().0.get(&TypeId::of::<T>()).cloned();
         found.and_then(|settings| settings.downcast().ok())
-    }
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Settings({} types)", self.0.lock().len())
     }
 }
 

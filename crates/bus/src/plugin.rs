@@ -42,7 +42,7 @@ impl Plugin {
     /// Runs in STARTING. It should return once the thing is really up.
     pub fn on_start<R: Heard<()>>(
         &self,
-        priority: Priority,
+        priority: impl Into<Priority>,
         listener: impl Fn(&Start) -> R + Send + Sync + 'static,
     ) -> Subscription {
         self.add(&self.handle.core.channels.start, priority, listener)
@@ -51,7 +51,7 @@ impl Plugin {
     /// Runs in STOPPING. It should return once the thing is really down, or when its deadline or a hurry cuts it short.
     pub fn on_stop<R: Heard<()>>(
         &self,
-        priority: Priority,
+        priority: impl Into<Priority>,
         listener: impl Fn(&Stop) -> R + Send + Sync + 'static,
     ) -> Subscription {
         self.add(&self.handle.core.channels.stop, priority, listener)
@@ -60,7 +60,7 @@ impl Plugin {
     /// Runs in EXITING.
     pub fn on_exit<R: Heard<()>>(
         &self,
-        priority: Priority,
+        priority: impl Into<Priority>,
         listener: impl Fn(&Exiting) -> R + Send + Sync + 'static,
     ) -> Subscription {
         self.add(&self.handle.core.channels.exit, priority, listener)
@@ -70,7 +70,7 @@ impl Plugin {
     /// nothing changes anywhere.
     pub fn on_graceful(
         &self,
-        priority: Priority,
+        priority: impl Into<Priority>,
         listener: impl Fn(&Graceful) -> anyhow::Result<Commit> + Send + Sync + 'static,
     ) -> Subscription {
         self.add(&self.handle.core.channels.graceful, priority, listener)
@@ -79,7 +79,7 @@ impl Plugin {
     /// Takes part in a reload in one step: runs once, when everybody has agreed.
     pub fn at_commit<R: Heard<()>>(
         &self,
-        priority: Priority,
+        priority: impl Into<Priority>,
         listener: impl Fn(&Graceful) -> R + Send + Sync + 'static,
     ) -> Subscription {
         let listener = Arc::new(listener);
@@ -96,7 +96,7 @@ impl Plugin {
     pub fn subscribe<M: ?Sized + 'static, O: 'static, R: Heard<O>>(
         &self,
         topic: Topic<M, O>,
-        priority: Priority,
+        priority: impl Into<Priority>,
         listener: impl Fn(&M) -> R + Send + Sync + 'static,
     ) -> Result<Subscription, TopicClash> {
         Ok(self.add(&self.handle.on(topic)?, priority, listener))
@@ -115,11 +115,11 @@ impl Plugin {
     fn add<M: ?Sized + 'static, O: 'static, R: Heard<O>>(
         &self,
         channel: &Channel<M, O>,
-        priority: Priority,
+        priority: impl Into<Priority>,
         listener: impl Fn(&M) -> R + Send + Sync + 'static,
     ) -> Subscription {
         let hear = Arc::new(move |message: &M| listener(message).heard());
-        channel.insert(Some(self.id), priority, Arc::clone(&self.name), hear)
+        channel.insert(Some(self.id), priority.into(), Arc::clone(&self.name), hear)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::foreign::Foreign;
 use crate::latch::{Flag, Latch};
 use crate::limits::Limits;
 use crate::machine::{Answer, Effect, Machine, Phase, Step, Tick, TicketId, Work};
-use crate::message::{Exiting, Graceful, Settings, Start, Stop};
+use crate::message::{Exiting, Graceful, Offers, SettingsMap, Start, Stop};
 use crate::round::{Message, Round, Task};
 use crate::sync::JoinHandle;
 use crate::ticket::Done;
@@ -44,8 +44,8 @@ pub(crate) struct Shared {
     pub(crate) last_graceful: Option<Result<(), Error>>,
     tickets: HashMap<TicketId, Latch<Result<Done, Error>>>,
     next_ticket: u64,
-    settings: HashMap<TicketId, Settings>,
-    current: Settings,
+    settings: HashMap<TicketId, SettingsMap>,
+    current: Offers,
     cancelled: Flag,
     hurry: Flag,
 }
@@ -75,14 +75,14 @@ impl Shared {
             tickets: HashMap::new(),
             next_ticket: 0,
             settings: HashMap::new(),
-            current: Settings::new(),
+            current: Offers::default(),
             cancelled: Flag::new(),
             hurry: Flag::new(),
         }
     }
 
     /// Takes a request in: its answer will be put into `latch`.
-    pub(crate) fn admit(&mut self, latch: Latch<Result<Done, Error>>, settings: Settings) -> TicketId {
+    pub(crate) fn admit(&mut self, latch: Latch<Result<Done, Error>>, settings: SettingsMap) -> TicketId {
         let id = TicketId(self.next_ticket);
         self.next_ticket += 1;
         self.tickets.insert(id, latch);
@@ -173,7 +173,7 @@ impl Shared {
             drop(self.hurry.raise()); // nobody can wait for it yet
         }
         let new = settings.and_then(|ticket| self.settings.remove(&ticket)).unwrap_or_default();
-        self.garbage.push(Foreign::forget(std::mem::replace(&mut self.current, new)));
+        self.garbage.push(Foreign::forget(std::mem::replace(&mut self.current, Offers::of(new))));
     }
 
     /// Hands the lane everything foreign that a machine at rest has left over.

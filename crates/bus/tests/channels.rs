@@ -8,7 +8,7 @@ use std::thread;
 
 use sitebus_bus::{
     Bus, Channel, Commit, EXIT, Error, Exit, Exiting, Failure, Failures, Flag, GRACEFUL, Graceful, Handle,
-    Inbox, LOG, Plugin, Record, START, STOP, Settings, Start, Stop, Subscription, Ticket, Timings, Topic,
+    Inbox, LOG, Plugin, Record, START, STOP, SettingsMap, Start, Stop, Subscription, Ticket, Timings, Topic,
     TopicClash, WaitError, When, topics,
 };
 
@@ -32,7 +32,7 @@ fn a_clash_of_types_under_one_name_is_an_error_that_names_both_and_the_cure() {
     assert!(clash.contains("messages u32 and outputs u64, but") && clash.contains("outputs i64"), "{clash}");
     const STOLEN: Topic<()> = Topic::new("start");
     bus.on(STOLEN).unwrap_err();
-    bus.plugin("thief").subscribe(STOLEN, 50.into(), |()| ()).unwrap_err();
+    bus.plugin("thief").subscribe(STOLEN, 50, |()| ()).unwrap_err();
 }
 
 #[test]
@@ -99,10 +99,10 @@ fn everything_but_the_ownership_may_be_shared_between_threads() {
     // Whatever the messages and outputs are.
     shared::<Channel<std::cell::Cell<u8>, *const u8>>();
     shared::<Topic<std::cell::Cell<u8>, *const u8>>();
-    shared::<(Start, Stop, Exiting, Graceful, Record, Settings, Flag)>();
+    shared::<(Start, Stop, Exiting, Graceful, Record, SettingsMap, Flag)>();
     shared::<(Error, Failure, Failures, WaitError, TopicClash, Exit, Timings)>();
     cloned::<(Handle, Plugin, Channel<str>, Topic<str>, Subscription, Ticket, Error, Failures, WaitError)>();
-    cloned::<(Start, Stop, Exiting, Graceful, Record, Settings, Flag)>();
+    cloned::<(Start, Stop, Exiting, Graceful, Record, Flag)>();
     fn sent<T: Send>() {}
     sent::<Commit>();
 }

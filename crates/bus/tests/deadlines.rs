@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use sitebus_bus::{
-    Bus, Commit, Done, EXIT, Error, Exit, Failure, GRACEFUL, Limits, Reason, START, STOP, Settings, State,
+    Bus, Commit, Done, EXIT, Error, Exit, Failure, GRACEFUL, Limits, Reason, START, STOP, SettingsMap, State,
     Ticket, TimingOutcome,
 };
 use sitebus_testkit::{FakeClock, Gate, Recorder, Transcript};
@@ -66,8 +66,8 @@ fn one_that_hangs_in_start_is_given_up_named_and_the_start_fails() {
     let recorder = Recorder::of(&site.bus);
     let (hangs, next, stops) = (site.hangs(), site.notes("next"), site.notes("stop"));
     let plugin = site.bus.plugin("hangs");
-    plugin.on_start(10.into(), move |_| hangs());
-    plugin.on_stop(10.into(), move |_| stops());
+    plugin.on_start(10, move |_| hangs());
+    plugin.on_stop(10, move |_| stops());
     site.bus.on(START).unwrap().subscribe("next", move |_| next());
     let start = site.bus.ask_start();
     site.overrun();
@@ -169,7 +169,7 @@ fn one_that_hangs_while_it_looks_at_new_settings_is_a_veto_and_its_late_commit_i
             Ok(())
         }))
     });
-    let reload = site.bus.ask_graceful(Settings::new());
+    let reload = site.bus.ask_graceful(SettingsMap::new());
     site.overrun();
     let error = reload.wait_for(SOON).unwrap_err();
     assert!(matches!(&error, Error::Vetoed(failures) if failures.first().listener() == "hangs"), "{error}");
@@ -192,8 +192,8 @@ fn one_that_hangs_in_its_commit_is_given_up_and_the_others_commit() {
         }))
     });
     let commits = site.heard.clone();
-    site.bus.plugin("other").at_commit(50.into(), move |_| commits.note("other committed"));
-    let reload = site.bus.ask_graceful(Settings::new());
+    site.bus.plugin("other").at_commit(50, move |_| commits.note("other committed"));
+    let reload = site.bus.ask_graceful(SettingsMap::new());
     site.overrun();
     assert_eq!(overran(&reload).len(), 1);
     assert_eq!(site.heard.lines(), ["other committed"]);
@@ -230,7 +230,7 @@ fn one_whose_commit_hangs_when_it_is_dropped_is_given_up_and_the_others_are_drop
         }))
     });
     site.bus.on(GRACEFUL).unwrap().subscribe("refuses", |_| Err(anyhow!("no")));
-    let reload = site.bus.ask_graceful(Settings::new());
+    let reload = site.bus.ask_graceful(SettingsMap::new());
     site.overrun();
     assert!(matches!(reload.wait_for(SOON).unwrap_err(), Error::Vetoed(_)));
     assert_eq!(weak.strong_count(), 1, "only the listener itself has one");
@@ -338,12 +338,12 @@ fn a_listener_that_joins_a_thread_which_calls_exit_is_given_up_and_the_bus_exits
         match place {
             "start" => site.bus.on(START).unwrap().subscribe("hangs", move |_| joins()),
             "stop" => site.bus.on(STOP).unwrap().subscribe("hangs", move |_| joins()),
-            _ => site.bus.plugin("hangs").at_commit(50.into(), move |_| joins()),
+            _ => site.bus.plugin("hangs").at_commit(50, move |_| joins()),
         };
         let ticket = match place {
             "start" => site.bus.ask_start(),
             "stop" => site.bus.ask_stop(),
-            _ => site.bus.ask_graceful(Settings::new()),
+            _ => site.bus.ask_graceful(SettingsMap::new()),
         };
         site.overrun();
         overran(&ticket);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use sitebus_bus::{Bus, Commit, Error, Exit, GRACEFUL, Handle, Priority, STOP, Settings, State, Verb};
+use sitebus_bus::{Bus, Commit, Error, Exit, GRACEFUL, Handle, Priority, STOP, SettingsMap, State, Verb};
 use sitebus_testkit::{Gate, Transcript, block_on};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -134,7 +134,7 @@ fn settings_are_carried_by_type_and_later_listeners_get_what_earlier_ones_offer(
             Ok(())
         }))
     });
-    let settings = Settings::new().with(Port(1)).with(Port(80));
+    let settings = SettingsMap::new().with(Port(1)).with(Port(80));
     bus.ask_graceful(settings).wait_for(SOON).unwrap();
     assert_eq!(heard.lines(), ["Port(8080) offered"]);
 }
@@ -143,9 +143,8 @@ fn settings_are_carried_by_type_and_later_listeners_get_what_earlier_ones_offer(
 fn a_reload_without_settings_has_none_left_over_from_the_last_one() {
     let (bus, heard) = (Bus::new("site"), Transcript::new());
     let noted = heard.clone();
-    bus.plugin("looks")
-        .at_commit(50.into(), move |graceful| noted.note(format!("{:?}", graceful.get::<Port>())));
-    bus.ask_graceful(Settings::new().with(Port(80))).wait_for(SOON).unwrap();
+    bus.plugin("looks").at_commit(50, move |graceful| noted.note(format!("{:?}", graceful.get::<Port>())));
+    bus.ask_graceful(SettingsMap::new().with(Port(80))).wait_for(SOON).unwrap();
     bus.graceful().unwrap();
     assert_eq!(heard.lines(), ["Some(Port(80))", "None"]);
 }
@@ -155,13 +154,13 @@ fn settings_are_freed_when_the_reload_is_over_or_refused() {
     let bus = Bus::new("site");
     let token = Arc::new(());
     let weak = Arc::downgrade(&token);
-    bus.ask_graceful(Settings::new().with(token)).wait_for(SOON).unwrap();
+    bus.ask_graceful(SettingsMap::new().with(token)).wait_for(SOON).unwrap();
     bus.start().unwrap(); // by now the lane has put away what the reload needed
     assert!(weak.upgrade().is_none());
     let token = Arc::new(());
     let weak = Arc::downgrade(&token);
     bus.exit().unwrap();
-    bus.ask_graceful(Settings::new().with(token)).wait_for(SOON).unwrap_err();
+    bus.ask_graceful(SettingsMap::new().with(token)).wait_for(SOON).unwrap_err();
     assert!(weak.upgrade().is_none());
 }
 
@@ -194,7 +193,7 @@ fn an_exit_during_the_looking_aborts_and_one_during_the_commits_lets_them_end() 
             if in_prepare { pass().map(|()| Commit::nothing()) } else { Ok(Commit::new(pass)) }
         });
         prepares(&bus, &heard, "b", || Ok(()));
-        let reload = bus.ask_graceful(Settings::new());
+        let reload = bus.ask_graceful(SettingsMap::new());
         gate.wait_for_arrival(SOON);
         let exit = bus.ask_exit(Exit::success("a test"));
         gate.open();
@@ -238,15 +237,15 @@ fn plain_reloads_that_wait_are_one_and_those_with_settings_are_each_their_own() 
         held.pass();
         Ok(Commit::nothing())
     });
-    let first = bus.ask_graceful(Settings::new());
+    let first = bus.ask_graceful(SettingsMap::new());
     gate.wait_for_arrival(SOON);
     // It may have read the settings before they changed, so the one that runs is not joined.
     let waiting = [
-        bus.ask_graceful(Settings::new()),
-        bus.ask_graceful(Settings::new()),
-        bus.ask_graceful(Settings::new().with(Port(1))),
-        bus.ask_graceful(Settings::new().with(Port(2))),
-        bus.ask_graceful(Settings::new()),
+        bus.ask_graceful(SettingsMap::new()),
+        bus.ask_graceful(SettingsMap::new()),
+        bus.ask_graceful(SettingsMap::new().with(Port(1))),
+        bus.ask_graceful(SettingsMap::new().with(Port(2))),
+        bus.ask_graceful(SettingsMap::new()),
     ];
     gate.open();
     first.wait_for(SOON).unwrap();

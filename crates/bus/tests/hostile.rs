@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use sitebus_bus::{
-    Bus, Commit, Done, EXIT, Exit, GRACEFUL, Handle, LOG, Level, Limits, START, STOP, Settings, State,
+    Bus, Commit, Done, EXIT, Exit, GRACEFUL, Handle, LOG, Level, Limits, START, STOP, SettingsMap, State,
     Ticket, Topic,
 };
 use sitebus_testkit::{FakeClock, Gate, Transcript, block_on};
@@ -25,7 +25,7 @@ fn pester(bus: &Handle) {
     bus.log(Level::Debug, format!("{bus:?}"));
     bus.on(OWN).unwrap().subscribe("pest", |_| ()).unsubscribe();
     bus.on(OWN).unwrap().publish("pest").unwrap();
-    drop(bus.ask_graceful(Settings::new().with(7_u8)));
+    drop(bus.ask_graceful(SettingsMap::new().with(7_u8)));
     drop(bus.when(State::Exiting));
     let _ = (bus.graceful(), bus.start());
 }
@@ -87,9 +87,9 @@ fn an_error_may_ask_the_bus_when_it_is_dropped_or_printed() {
         let vetoes =
             bus.on(GRACEFUL).unwrap().subscribe("fails", move |_| prepares().map(|()| Commit::nothing()));
         // Nobody keeps a ticket: the bus is the last to hold what failed.
-        drop(bus.ask_graceful(Settings::new()));
+        drop(bus.ask_graceful(SettingsMap::new()));
         drop(bus.ask_stop());
-        drop(bus.ask_graceful(Settings::new()));
+        drop(bus.ask_graceful(SettingsMap::new()));
         let _ = bus.graceful();
         vetoes.unsubscribe();
         drop(bus.ask_exit(Exit::success("a test")));
@@ -107,7 +107,7 @@ fn settings_a_commit_and_a_listener_may_ask_the_bus_when_they_are_dropped() {
         let kept = Arc::new(pest(&heard));
         let plugin = bus.plugin("owner");
         let (itself, owned) = (plugin.clone(), pest(&heard));
-        plugin.on_start(50.into(), move |_| {
+        plugin.on_start(50, move |_| {
             let _owned = &owned;
             itself.unsubscribe(); // the running phase is the last to know it
         });
@@ -121,14 +121,14 @@ fn settings_a_commit_and_a_listener_may_ask_the_bus_when_they_are_dropped() {
                 Ok(())
             }))
         });
-        bus.ask_graceful(Settings::new().with(Pest(bus.handle(), heard.clone()))).wait_for(SOON).unwrap();
+        bus.ask_graceful(SettingsMap::new().with(Pest(bus.handle(), heard.clone()))).wait_for(SOON).unwrap();
         let refuses = bus.on(GRACEFUL).unwrap().subscribe("refuses", |_| Err(anyhow!("no")));
-        bus.ask_graceful(Settings::new().with(pest(&heard))).wait_for(SOON).unwrap_err();
+        bus.ask_graceful(SettingsMap::new().with(pest(&heard))).wait_for(SOON).unwrap_err();
         prepares.unsubscribe();
         refuses.unsubscribe();
         bus.ask_exit(Exit::success("a test")).wait_for(SOON).unwrap();
         // Refused, so dropped by whoever asks.
-        bus.ask_graceful(Settings::new().with(pest(&heard))).wait_for(SOON).unwrap_err();
+        bus.ask_graceful(SettingsMap::new().with(pest(&heard))).wait_for(SOON).unwrap_err();
         drop(kept);
         assert!(heard.lines().len() >= 6, "{heard:?}");
     });
@@ -255,7 +255,7 @@ fn a_waker_or_a_destructor_that_hangs_on_the_lane_is_passed_by() {
     }
     let plugin = bus.plugin("owner");
     let (itself, owned) = (plugin.clone(), Hangs(hangs.clone()));
-    plugin.on_start(50.into(), move |_| {
+    plugin.on_start(50, move |_| {
         let _owned = &owned;
         itself.unsubscribe();
     });
@@ -331,7 +331,7 @@ fn a_log_listener_may_ask_for_everything_on_every_line() {
             *count += 1;
             if *count < 20 {
                 let _ = (handle.state(), handle.timings(), handle.channels());
-                drop(handle.ask_graceful(Settings::new()));
+                drop(handle.ask_graceful(SettingsMap::new()));
                 drop(handle.ask_start());
             }
         });
@@ -396,7 +396,7 @@ fn ten_thousand_requests_at_once_are_all_answered() {
     let (gate, first) = held(&bus);
     let tickets = (0..10_000).map(|number| match number % 3 {
         0 => bus.ask_stop(),
-        1 => bus.ask_graceful(Settings::new().with(number)),
+        1 => bus.ask_graceful(SettingsMap::new().with(number)),
         _ => bus.ask_start(),
     });
     let tickets = tickets.collect::<Vec<_>>();

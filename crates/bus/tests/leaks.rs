@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::Duration;
 
-use sitebus_bus::{Bus, Commit, EXIT, GRACEFUL, LOG, START, STOP, Settings, State, Topic};
+use sitebus_bus::{Bus, Commit, EXIT, GRACEFUL, LOG, START, STOP, SettingsMap, State, Topic};
 use sitebus_testkit::{Leaks, block_on};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -17,9 +17,9 @@ fn live(number: u64) {
     let weight = vec![number; 4096]; // 32 KiB: two hundred of them would be seen
     let plugin = bus.plugin("plugin");
     let (handle, heavy) = (bus.handle(), weight.clone());
-    plugin.on_start(10.into(), move |_| assert_eq!((handle.state(), heavy.len()), (State::Starting, 4096)));
+    plugin.on_start(10, move |_| assert_eq!((handle.state(), heavy.len()), (State::Starting, 4096)));
     let (handle, heavy) = (bus.handle(), weight.clone());
-    plugin.on_stop(10.into(), move |_| assert_eq!((handle.state(), heavy.len()), (State::Stopping, 4096)));
+    plugin.on_stop(10, move |_| assert_eq!((handle.state(), heavy.len()), (State::Stopping, 4096)));
     let handle = bus.handle();
     bus.on(EXIT).unwrap().subscribe("exits", move |_| assert_eq!(handle.state(), State::Exiting));
     let handle = bus.handle();
@@ -41,7 +41,7 @@ fn live(number: u64) {
     callback.join().unwrap();
     bus.on(TOPIC).unwrap().publish(&number).unwrap();
     assert_eq!(inbox.receiver().try_recv(), Ok(number));
-    bus.ask_graceful(Settings::new().with(weight.clone())).wait_for(SOON).unwrap();
+    bus.ask_graceful(SettingsMap::new().with(weight.clone())).wait_for(SOON).unwrap();
     bus.graceful().unwrap();
     bus.stop().unwrap();
     bus.start().unwrap();
@@ -71,7 +71,7 @@ fn neither_two_hundred_buses_nor_a_hundred_thousand_requests_leave_anything_behi
     let once = || {
         drop(bus.when(State::Exiting));
         bus.wait(State::Exiting, Some(Duration::ZERO)).unwrap_err();
-        plugin.subscribe(TOPIC, 50.into(), |_| ()).unwrap().unsubscribe();
+        plugin.subscribe(TOPIC, 50, |_| ()).unwrap().unsubscribe();
         drop(bus.ask_stop());
     };
     (0..1000).for_each(|_| once());

@@ -50,7 +50,7 @@ fn no_lock_is_held_while_a_listener_runs() {
     gate.wait_for_arrival(SOON);
     // All of this would wait for ever if the publish held anything.
     channel.subscribe("another", |()| ()).unsubscribe();
-    own.clone().unsubscribe();
+    own.unsubscribe();
     channel.publish(&()).unwrap();
     assert_eq!(bus.channels().len(), 6);
     bus.start().unwrap();
@@ -67,7 +67,7 @@ fn changes_during_a_publish_count_from_the_next_one() {
     let (known, inner, noted) = (Arc::clone(&second), channel.clone(), heard.clone());
     channel.subscribe("changes", move |()| {
         if let Some(second) = known.get() {
-            second.clone().unsubscribe();
+            second.unsubscribe();
         }
         let noted = noted.clone();
         inner.subscribe("new", move |()| noted.note("new"));
@@ -107,7 +107,7 @@ fn a_subscription_ends_when_it_is_unsubscribed_and_not_when_it_is_dropped() {
     let subscription = channel.subscribe("ended", move |()| ended.note("ended"));
     channel.publish(&()).unwrap();
     assert_eq!(heard.take(), ["dropped", "ended"]);
-    subscription.clone().unsubscribe();
+    subscription.unsubscribe();
     subscription.unsubscribe(); // what has ended already
     channel.publish(&()).unwrap();
     assert_eq!(heard.take(), ["dropped"]);
@@ -133,11 +133,11 @@ fn a_plugin_ends_all_of_its_subscriptions_and_no_other() {
     let bus = Bus::new("site");
     let (plugin, other, heard) = (bus.plugin("one"), bus.plugin("other"), Transcript::new());
     let [on_start, on_stop, on_topic, others] = [(); 4].map(|()| heard.clone());
-    plugin.on_start(50.into(), move |_| on_start.note("start"));
-    plugin.on_stop(50.into(), move |_| on_stop.note("stop"));
-    plugin.subscribe(TOPIC, 50.into(), move |()| on_topic.note("topic")).unwrap();
-    plugin.subscribe(OWN, 50.into(), |_: &str| Ok(1)).unwrap();
-    other.subscribe(TOPIC, 50.into(), move |()| others.note("other")).unwrap();
+    plugin.on_start(50, move |_| on_start.note("start"));
+    plugin.on_stop(50, move |_| on_stop.note("stop"));
+    plugin.subscribe(TOPIC, 50, move |()| on_topic.note("topic")).unwrap();
+    plugin.subscribe(OWN, 50, |_: &str| Ok(1)).unwrap();
+    other.subscribe(TOPIC, 50, move |()| others.note("other")).unwrap();
     plugin.unsubscribe();
     bus.on(TOPIC).unwrap().publish(&()).unwrap();
     assert!(bus.on(OWN).unwrap().collect("").outputs.is_empty());
@@ -151,7 +151,7 @@ fn dropping_a_plugin_changes_nothing() {
     let bus = Bus::new("site");
     let heard = Transcript::new();
     let noted = heard.clone();
-    bus.plugin("one").on_start(50.into(), move |_| noted.note("start"));
+    bus.plugin("one").on_start(50, move |_| noted.note("start"));
     bus.start().unwrap();
     assert_eq!(heard.lines(), ["start"]);
 }
@@ -174,7 +174,7 @@ fn the_report_has_the_name_of_a_closure_of_a_value_and_of_a_plugin() {
     let channel = bus.on(TOPIC).unwrap();
     channel.subscribe("closure", |()| Err(anyhow!("no")));
     channel.attach(Refuses("value"));
-    bus.plugin("plugin").subscribe(TOPIC, 50.into(), |()| Err(anyhow!("no"))).unwrap();
+    bus.plugin("plugin").subscribe(TOPIC, 50, |()| Err(anyhow!("no"))).unwrap();
     let failures = channel.publish(&()).unwrap_err();
     let names = failures.iter().map(|failure| failure.listener()).collect::<Vec<_>>();
     assert_eq!(names, ["closure", "value", "plugin"]);
@@ -187,11 +187,11 @@ fn a_stop_listener_whose_plugin_has_a_start_listener_runs_only_if_that_one_began
     let plugin = |name: &'static str, priority: i32, ends: fn() -> anyhow::Result<()>| {
         let (on_start, on_stop) = (heard.clone(), heard.clone());
         let plugin = bus.plugin(name);
-        plugin.on_start(priority.into(), move |_| {
+        plugin.on_start(priority, move |_| {
             on_start.note(format!("start {name}"));
             ends()
         });
-        plugin.on_stop(50.into(), move |_| on_stop.note(format!("stop {name}")));
+        plugin.on_stop(50, move |_| on_stop.note(format!("stop {name}")));
     };
     plugin("began", 10, || Ok(()));
     plugin("left", 20, || Err(sitebus_bus::Exit::success("enough").into()));
@@ -214,8 +214,8 @@ fn a_plugin_that_began_in_one_start_is_not_stopped_after_another_in_which_it_did
         }
     });
     let (plugin, noted) = (bus.plugin("later"), heard.clone());
-    plugin.on_start(20.into(), |_| ());
-    plugin.on_stop(20.into(), move |_| noted.note("stop"));
+    plugin.on_start(20, |_| ());
+    plugin.on_stop(20, move |_| noted.note("stop"));
     bus.start().unwrap();
     bus.stop().unwrap();
     assert_eq!(heard.take(), ["stop"]);
@@ -230,8 +230,8 @@ fn a_plugin_that_never_started_is_not_stopped_and_bare_listeners_stop_once_for_e
     let heard = Transcript::new();
     let (paired, bare) = (heard.clone(), heard.clone());
     let plugin = bus.plugin("paired");
-    plugin.on_start(50.into(), |_| ());
-    plugin.on_stop(50.into(), move |_| paired.note("paired"));
+    plugin.on_start(50, |_| ());
+    plugin.on_stop(50, move |_| paired.note("paired"));
     bus.on(STOP).unwrap().subscribe("bare", move |_| bare.note("bare"));
     bus.stop().unwrap();
     assert_eq!(heard.take(), ["bare"]);

@@ -163,7 +163,7 @@ fn dropping_the_owner_frees_what_holds_a_handle_in_a_circle() {
     bus.on(LOG).unwrap().subscribe("d", move |_| ignore(&on_log));
     let (on_topic, in_commit) = (circle(), circle());
     bus.on(TOPIC).unwrap().subscribe("e", move |()| ignore(&on_topic));
-    bus.plugin("f").at_commit(50.into(), move |_| ignore(&in_commit));
+    bus.plugin("f").at_commit(50, move |_| ignore(&in_commit));
     let restarter = circle();
     bus.restart_by(move |_| {
         ignore(&restarter);
@@ -172,7 +172,7 @@ fn dropping_the_owner_frees_what_holds_a_handle_in_a_circle() {
     let result = circle();
     bus.adopt("g", thread::spawn(move || result));
     bus.start().unwrap();
-    let settings = sitebus_bus::Settings::new().with(circle());
+    let settings = sitebus_bus::SettingsMap::new().with(circle());
     bus.ask_graceful(settings).wait_for(SOON).unwrap();
     drop(token);
     assert!(weak.upgrade().is_some());
@@ -199,8 +199,7 @@ fn what_a_remembered_failure_holds_is_freed_with_the_last_handle() {
     let (bus, token) = (Bus::new("site"), Arc::new(()));
     let weak = Arc::downgrade(&token);
     let handle = bus.handle();
-    bus.plugin("vetoes")
-        .on_graceful(50.into(), move |_| Err(Holds(handle.clone(), Arc::clone(&token)).into()));
+    bus.plugin("vetoes").on_graceful(50, move |_| Err(Holds(handle.clone(), Arc::clone(&token)).into()));
     bus.graceful().unwrap_err();
     drop(bus);
     assert!(weak.upgrade().is_none());

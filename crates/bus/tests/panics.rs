@@ -222,8 +222,8 @@ fn a_panic_in_the_destructor_of_an_error_ends_nothing() {
     let on_stop = bus.on(STOP).unwrap().subscribe("fails", |_| Err(ErrorThatDropsBadly.into()));
     let on_graceful = bus.on(GRACEFUL).unwrap().subscribe("fails", |_| Err(ErrorThatDropsBadly.into()));
     drop(bus.ask_stop());
-    drop(bus.ask_graceful(sitebus_bus::Settings::new()));
-    drop(bus.ask_graceful(sitebus_bus::Settings::new()));
+    drop(bus.ask_graceful(sitebus_bus::SettingsMap::new()));
+    drop(bus.ask_graceful(sitebus_bus::SettingsMap::new()));
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(bus.graceful())));
     drop(dropped);
     for subscription in [on_log, on_stop, on_graceful] {
@@ -257,7 +257,7 @@ fn a_panic_in_the_destructor_of_a_listener_keeps_no_other_from_being_dropped() {
     let owned = PanicsWhenDropped("three");
     let plugin = bus.plugin("three");
     let itself = plugin.clone();
-    plugin.on_start(50.into(), move |_| {
+    plugin.on_start(50, move |_| {
         let _owned = &owned;
         itself.unsubscribe();
     });

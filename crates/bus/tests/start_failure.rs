@@ -34,12 +34,12 @@ fn failing() -> (Bus, Transcript) {
     for (name, priority, fails) in [("db", 10, false), ("http", 20, true), ("cron", 30, false)] {
         let plugin = bus.plugin(name);
         let [on_start, on_stop, on_exit] = [(); 3].map(|()| heard.clone());
-        plugin.on_start(priority.into(), move |_| {
+        plugin.on_start(priority, move |_| {
             on_start.note(format!("start {name}"));
             if fails { Err(PortTaken(80).into()) } else { Ok(()) }
         });
-        plugin.on_stop((100 - priority).into(), move |_| on_stop.note(format!("stop {name}")));
-        plugin.on_exit(50.into(), move |_| on_exit.note(format!("exit {name}")));
+        plugin.on_stop(100 - priority, move |_| on_stop.note(format!("stop {name}")));
+        plugin.on_exit(50, move |_| on_exit.note(format!("exit {name}")));
     }
     (bus, heard)
 }

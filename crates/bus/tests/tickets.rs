@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use sitebus_bus::{Bus, Done, EXIT, Error, Exit, Handle, START, STOP, Settings, State};
+use sitebus_bus::{Bus, Done, EXIT, Error, Exit, Handle, START, STOP, SettingsMap, State};
 use sitebus_testkit::{Gate, Transcript, block_on};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ fn asking_never_blocks_whatever_runs() {
     let (bus, gate) = held();
     let start = bus.ask_start();
     gate.wait_for_arrival(SOON);
-    let asked = [bus.ask_stop(), bus.ask_start(), bus.ask_graceful(Settings::new())];
+    let asked = [bus.ask_stop(), bus.ask_start(), bus.ask_graceful(SettingsMap::new())];
     assert!(start.outcome().is_none() && asked.iter().all(|ticket| ticket.outcome().is_none()));
     gate.open();
     for ticket in asked {

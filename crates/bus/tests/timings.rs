@@ -59,7 +59,7 @@ fn those_of_the_last_transition_of_a_kind_take_the_place_of_the_ones_before() {
     let takes = taking(&clock, 3);
     bus.on(START).unwrap().subscribe("a", move |_| takes());
     let takes = taking(&clock, 5);
-    bus.plugin("b").at_commit(50.into(), move |_| takes());
+    bus.plugin("b").at_commit(50, move |_| takes());
     for _ in 0..3 {
         bus.start().unwrap();
         bus.graceful().unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sitebus_bus::{
-    Bus, Clock, Commit, EXIT, Error, Exit, GRACEFUL, Limits, Reason, START, STOP, Settings, State,
+    Bus, Clock, Commit, EXIT, Error, Exit, GRACEFUL, Limits, Reason, START, STOP, SettingsMap, State,
 };
 use sitebus_testkit::{FakeClock, Gate, Transcript};
 
@@ -37,8 +37,8 @@ fn a_start_that_runs_out_of_time_fails_and_skips_the_rest() {
         bus.on(START).unwrap().subscribe(name, move |_| gate.pass());
     }
     let (plugin, starts, stops) = (bus.plugin("three"), heard.clone(), heard.clone());
-    plugin.on_start(90.into(), move |_| starts.note("three started"));
-    plugin.on_stop(50.into(), move |_| stops.note("three stopped"));
+    plugin.on_start(90, move |_| starts.note("three started"));
+    plugin.on_stop(50, move |_| stops.note("three stopped"));
     let start = bus.ask_start();
     gate.wait_for_arrival(SOON);
     clock.advance(EACH);
@@ -154,7 +154,7 @@ fn a_reload_that_runs_out_of_time_while_it_looks_is_vetoed_and_skips_the_rest() 
         noted.note("three");
         Ok(Commit::nothing())
     });
-    let reload = bus.ask_graceful(Settings::new());
+    let reload = bus.ask_graceful(SettingsMap::new());
     gate.wait_for_arrival(SOON);
     clock.advance(EACH);
     gate.wait_for_arrivals(2, SOON);
@@ -172,11 +172,11 @@ fn a_reload_that_runs_out_of_time_while_it_commits_still_commits_the_rest() {
     let gate = Gate::new();
     for name in ["one", "two"] {
         let gate = gate.clone();
-        bus.plugin(name).at_commit(50.into(), move |_| gate.pass());
+        bus.plugin(name).at_commit(50, move |_| gate.pass());
     }
     let noted = heard.clone();
-    bus.plugin("three").at_commit(50.into(), move |_| noted.note("three"));
-    let reload = bus.ask_graceful(Settings::new());
+    bus.plugin("three").at_commit(50, move |_| noted.note("three"));
+    let reload = bus.ask_graceful(SettingsMap::new());
     gate.wait_for_arrival(SOON);
     clock.advance(EACH);
     gate.wait_for_arrivals(2, SOON);
@@ -199,7 +199,7 @@ fn each_kind_of_transition_has_its_own_limits() {
     bus.on(START).unwrap().subscribe("a", move |m| on_start.note(format!("{:?}", m.deadline() - now)));
     bus.on(STOP).unwrap().subscribe("b", move |m| on_stop.note(format!("{:?}", m.deadline() - now)));
     bus.on(EXIT).unwrap().subscribe("c", move |m| on_exit.note(format!("{:?}", m.deadline() - now)));
-    bus.plugin("d").at_commit(50.into(), move |m| on_graceful.note(format!("{:?}", m.deadline() - now)));
+    bus.plugin("d").at_commit(50, move |m| on_graceful.note(format!("{:?}", m.deadline() - now)));
     bus.start().unwrap();
     bus.graceful().unwrap();
     bus.exit().unwrap();

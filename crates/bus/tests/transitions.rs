@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use sitebus_bus::{Bus, Done, EXIT, Error, Exit, START, STOP, Settings, State, Ticket, Verb};
+use sitebus_bus::{Bus, Done, EXIT, Error, Exit, START, STOP, SettingsMap, State, Ticket, Verb};
 use sitebus_testkit::{Gate, Recorder, Transcript};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -93,7 +93,7 @@ impl Site {
     }
 
     fn ask_graceful(&self) -> Ticket {
-        self.bus.ask_graceful(Settings::new())
+        self.bus.ask_graceful(SettingsMap::new())
     }
 
     /// The states since this was last asked, and `graceful` for a reload.
@@ -408,7 +408,7 @@ fn one_thread_of_the_bus_runs_every_listener_whoever_asks() {
     bus.on(START).unwrap().subscribe("starts", move |_| on_start());
     bus.on(STOP).unwrap().subscribe("stops", move |_| on_stop());
     bus.on(EXIT).unwrap().subscribe("exits", move |_| on_exit());
-    bus.plugin("reloads").at_commit(50.into(), move |_| on_commit());
+    bus.plugin("reloads").at_commit(50, move |_| on_commit());
     std::thread::scope(|scope| {
         scope.spawn(|| bus.start().unwrap());
     });

@@ -4,7 +4,7 @@
 mod support;
 
 use http::Response;
-use sitebus_bus::{Bus, Settings};
+use sitebus_bus::{Bus, SettingsMap};
 use sitebus_http::{Address, Http, HttpSettings, HttpSettingsOf};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -26,7 +26,7 @@ fn free() -> Address {
 }
 
 fn reload(site: &Site, settings: HttpSettings) {
-    site.bus.ask_graceful(Settings::new().with(settings)).wait_for(PATIENCE).unwrap();
+    site.bus.ask_graceful(SettingsMap::new().with(settings)).wait_for(PATIENCE).unwrap();
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_taken_port_vetoes_the_reload_and_nothing_changes() {
     let (taken, other) = (Address::from(holder.local_addr().unwrap()), free());
     let mut new = settings([other.clone(), taken.clone()]);
     new.access_log = true;
-    let refused = site.bus.ask_graceful(Settings::new().with(new)).wait_for(PATIENCE).unwrap_err();
+    let refused = site.bus.ask_graceful(SettingsMap::new().with(new)).wait_for(PATIENCE).unwrap_err();
     assert!(format!("{refused:#}").contains(&format!("cannot listen on {taken}")), "{refused:#}");
     assert_eq!(site.connect().get("/").text(), "hello");
     assert!(!site.server.settings().access_log);
@@ -144,9 +144,9 @@ fn settings_that_cannot_work_veto_the_reload() {
     let site = start(greeter());
     let mut new = settings([any()]);
     new.limits.connections = 0;
-    assert!(site.bus.ask_graceful(Settings::new().with(new)).wait_for(PATIENCE).is_err());
+    assert!(site.bus.ask_graceful(SettingsMap::new().with(new)).wait_for(PATIENCE).is_err());
     let nowhere = HttpSettings::default();
-    assert!(site.bus.ask_graceful(Settings::new().with(nowhere)).wait_for(PATIENCE).is_err());
+    assert!(site.bus.ask_graceful(SettingsMap::new().with(nowhere)).wait_for(PATIENCE).is_err());
     assert_eq!(site.connect().get("/").text(), "hello");
 }
 
@@ -191,7 +191,7 @@ fn several_servers_on_one_bus_find_their_settings_by_name() {
     bus.start().unwrap();
     let (before, place) = (two.addresses(), free());
     let new = HttpSettingsOf::from([("one".to_owned(), settings([place.clone()]))]);
-    bus.ask_graceful(Settings::new().with(new)).wait_for(PATIENCE).unwrap();
+    bus.ask_graceful(SettingsMap::new().with(new)).wait_for(PATIENCE).unwrap();
     assert_eq!(one.addresses(), [place]);
     assert_eq!(two.addresses(), before);
     wait_until("both answer", || {

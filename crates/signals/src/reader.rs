@@ -5,7 +5,7 @@ use crate::errands::{Errand, Errands};
 use crate::held::Held;
 use crate::ladder::{Ladder, Step};
 use crate::settings::Settings;
-use sitebus_bus::{Exit, Handle, Level, Settings as Reload};
+use sitebus_bus::{Exit, Handle, Level, SettingsMap};
 use sitebus_os::signal::{self, Caught, Next, Signal};
 use sitebus_os::terminal::Terminal;
 use std::sync::Weak;
@@ -59,7 +59,7 @@ impl Reader {
         if signal == Signal::HUP && self.terminal.as_ref().is_some_and(Terminal::hung_up) {
             return self.climb(ladder, signal, Some(WITHOUT_TERMINAL), "the terminal is gone, ");
         }
-        drop(self.handle.ask_graceful(Reload::new()));
+        drop(self.handle.ask_graceful(SettingsMap::new()));
         self.say_unless_exiting(signal, "reloading");
     }
 

@@ -3,7 +3,7 @@
 pub use sitebus_bus::{
     Builder, Bus, Cause, Channel, ChannelInfo, Clock, Collected, Commit, Done, EXIT, Error, Exit, Exiting,
     Failure, Failures, Flag, GRACEFUL, Graceful, Handle, Heard, Inbox, LOG, Level, Limit, Limits, Listener,
-    ListenerInfo, Plugin, Priority, Reason, Record, START, STOP, Settings, Start, State, States, Stop,
+    ListenerInfo, Plugin, Priority, Reason, Record, START, STOP, SettingsMap, Start, State, States, Stop,
     Subscription, Task, Ticket, Timing, TimingOutcome, Timings, Topic, TopicClash, Verb, WaitError, When,
     edge, priority, topics,
 };

@@ -67,7 +67,7 @@ impl Recorder {
 
     /// Ends the recording. Dropping the recorder instead changes nothing.
     pub fn end(self) {
-        self.subscriptions.into_iter().for_each(Subscription::unsubscribe);
+        self.subscriptions.iter().for_each(Subscription::unsubscribe);
     }
 }
 

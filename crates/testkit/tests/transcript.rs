@@ -44,7 +44,7 @@ fn a_reload_that_is_refused_is_recorded_as_an_abort() {
     let bus = Bus::new("shop");
     let recorder = Recorder::of(&bus);
     let refuses = bus.plugin("no");
-    refuses.on_graceful(50.into(), |_| anyhow::bail!("no"));
+    refuses.on_graceful(50, |_| anyhow::bail!("no"));
     bus.graceful().unwrap_err();
     assert!(recorder.transcript().lines().contains(&"abort".to_owned()));
     recorder.transcript().wait_for("commit", NOW).unwrap_err();

@@ -44,7 +44,7 @@ fn an_exit_during_a_start_that_waits_to_be_cancelled() {
     in_every_schedule(NOT_LOST, || {
         let site = Site::new();
         let slow = site.bus.plugin("slow");
-        slow.on_start(Priority::from(10), |start| {
+        slow.on_start(10, |start| {
             // It is up only when nobody wants it any more.
             hold(start.cancelled().wait_until(start.deadline()), "an exit cancels the start that runs");
         });
@@ -66,7 +66,7 @@ fn an_exit_during_a_start_that_waits_to_be_cancelled() {
 fn a_second_exit_hurries_a_drain() {
     in_every_schedule("a second exit hurries what drains", || {
         let site = Site::new();
-        site.bus.plugin("drain").on_stop(Priority::from(10), |stop| {
+        site.bus.plugin("drain").on_stop(10, |stop| {
             hold(stop.hurry().wait_until(stop.deadline()), "a second exit hurries what drains");
         });
         let exits = [(); 2].map(|()| {

@@ -11,9 +11,9 @@ fn listeners_that_ask_are_noted() {
         let site = Site::new();
         let [on_start, on_stop, on_exit] = [(); 3].map(|()| site.bus.handle());
         let curious = site.bus.plugin("curious");
-        curious.on_start(Priority::from(60), move |_| answered(&on_start.exit(), &["noted"]));
-        curious.on_stop(Priority::from(60), move |_| answered(&on_stop.start(), &["refused"]));
-        curious.on_exit(Priority::from(60), move |exiting| {
+        curious.on_start(60, move |_| answered(&on_start.exit(), &["noted"]));
+        curious.on_stop(60, move |_| answered(&on_stop.start(), &["refused"]));
+        curious.on_exit(60, move |exiting| {
             answered(&on_exit.exit(), &["noted"]);
             hold(!exiting.hurry().is_set(), "nobody is hurried without a reason");
         });
@@ -47,8 +47,8 @@ fn a_listener_of_one_bus_waits_for_another() {
         let (outer, inner) = (Site::new(), Site::new());
         let (starts, stops) = (inner.bus.handle(), inner.bus.handle());
         let nested = outer.bus.plugin("nested");
-        nested.on_start(Priority::from(60), move |_| answered(&starts.start(), &["done"]));
-        nested.on_stop(Priority::from(60), move |_| answered(&stops.exit(), &["done"]));
+        nested.on_start(60, move |_| answered(&starts.start(), &["done"]));
+        nested.on_stop(60, move |_| answered(&stops.exit(), &["done"]));
         let handle = outer.bus.handle();
         let exit = aside(move || {
             handle.wait(State::Started, None).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use anyhow::anyhow;
-use sitebus_bus::{Commit, Error, Priority, Settings};
+use sitebus_bus::{Commit, Error, Priority, SettingsMap};
 
 use crate::checker::{hold, in_every_schedule};
 use crate::site::{Outcome, Site, answered, aside, join_all, kind};
@@ -72,7 +72,7 @@ fn a_reload_and_an_exit_at_once() {
         let site = Site::new();
         let counts = listen(&site, &["one", "two"]);
         let (one, two) = (site.bus.handle(), site.bus.handle());
-        let graceful = aside(move || one.ask_graceful(Settings::new().with(7_u32)).wait());
+        let graceful = aside(move || one.ask_graceful(SettingsMap::new().with(7_u32)).wait());
         let exit = aside(move || answered(&two.exit(), &["done"]));
         exit.join().unwrap();
         let outcome = graceful.join().unwrap();
@@ -88,7 +88,7 @@ fn two_reloads_of_which_one_is_vetoed() {
         let site = Site::new();
         let counts = listen(&site, &["one", "two"]);
         let (one, two, three) = (site.bus.handle(), site.bus.handle(), site.bus.handle());
-        let good = aside(move || one.ask_graceful(Settings::new().with(7_u32)).wait());
+        let good = aside(move || one.ask_graceful(SettingsMap::new().with(7_u32)).wait());
         let bad = aside(move || two.graceful());
         let start = aside(move || answered(&three.start(), &["done"]));
         let outcomes = [good, bad].map(|thread| thread.join().unwrap());
@@ -128,7 +128,7 @@ fn destructors_of_settings_and_commits_may_ask_the_bus() {
             }))
         });
         let [one, two] = [(); 2].map(|()| site.bus.handle());
-        let settings = Settings::new().with(Asks(site.bus.handle()));
+        let settings = SettingsMap::new().with(Asks(site.bus.handle()));
         let graceful =
             aside(move || answered(&one.ask_graceful(settings).wait(), &["done", "interrupted", "refused"]));
         let exit = aside(move || answered(&two.exit(), &["done"]));
