@@ -13,11 +13,12 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get as on_get, post};
-use common::{ask, get, request};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use sitebus_front::{Body, BoxError, OriginalUri, Respond, Routes, Swap};
 use tower_service::Service;
+
+use common::{ask, get, request};
+use sitebus_front::{Body, BoxError, OriginalUri, Respond, Routes, Swap};
 
 /// Says what it was asked for.
 #[derive(Clone)]

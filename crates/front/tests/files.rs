@@ -7,10 +7,11 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{ask, get, get_with, request, write};
 use http::StatusCode;
-use sitebus_front::{Files, Front, Routes};
 use tempfile::TempDir;
+
+use common::{ask, get, get_with, request, write};
+use sitebus_front::{Files, Front, Routes};
 
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

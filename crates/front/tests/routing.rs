@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::{ask, get, get_with, request, write};
 use http::StatusCode;
+
+use common::{ask, get, get_with, request, write};
 use sitebus_front::{Fault, Front, Moved, Redirect, Respond, Routes};
 
 fn named(routes: &[(&str, &'static str)]) -> Front {

@@ -1,10 +1,12 @@
 //! The access log: one line for each request that was answered.
 
-use http::{Method, Request, StatusCode, Uri, Version};
-use sitebus_bus::{Level, Plugin};
-use sitebus_serve::Peer;
 use std::fmt::{self, Write as _};
 use std::time::Instant;
+
+use http::{Method, Request, StatusCode, Uri, Version};
+
+use sitebus_bus::{Level, Plugin};
+use sitebus_serve::Peer;
 
 /// What is known of a request while it is answered; written when dropped, if there was an answer.
 pub(crate) struct Line {

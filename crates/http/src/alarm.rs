@@ -3,6 +3,7 @@
 use std::pin::{Pin, pin};
 use std::task::Context;
 use std::time::{Duration, Instant};
+
 use tokio::time::Sleep;
 
 /// Wakes the task not later than the deadline, and possibly earlier: deadlines move with every request, and moving the

@@ -1,21 +1,23 @@
 //! From a request to its answer: the service is asked, and nothing that it does can hurt the server.
 
-use crate::access::Line;
-use crate::slot::{FINISH, Flight, Slot};
-use crate::{Body, BodyError, BoxError};
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
 use bytes::Buf;
 use http::header::CONNECTION;
 use http::response::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
-use sitebus_bus::Level;
-use std::any::Any;
-use std::convert::Infallible;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 use tower_service::Service;
+
+use crate::access::Line;
+use crate::slot::{FINISH, Flight, Slot};
+use crate::{Body, BodyError, BoxError};
+use sitebus_bus::Level;
 
 pin_project! {
     /// One request in progress. Never fails: what goes wrong is logged and answered.

@@ -1,16 +1,18 @@
 //! What hyper calls for each request.
 
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tower_service::Service;
+
 use crate::access::Line;
 use crate::answer::{Answer, Answered, Told};
 use crate::config::Config;
 use crate::slot::{Flight, Slot};
 use crate::{Body, BoxError};
-use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
-use std::cell::RefCell;
-use std::convert::Infallible;
-use std::sync::Arc;
-use tower_service::Service;
 
 /// The user's service on one connection.
 pub(crate) struct Ask<S> {

@@ -1,17 +1,19 @@
 //! The body of a request, and of an answer.
 
-use crate::BoxError;
-use crate::slot::Slot;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+
+use crate::BoxError;
+use crate::slot::Slot;
 use sitebus_serve::{Address, Peer};
-use std::fmt;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
 /// The body that a handler receives, and that it may answer with.
 ///

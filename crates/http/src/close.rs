@@ -3,15 +3,17 @@
 //! A socket that is closed while bytes of the peer lie unread, or come later, resets the connection, and the reset can
 //! overtake our last answer. So we stop writing first and go on reading for a while.
 
-use crate::drive::Ended;
-use crate::io::Io;
-use crate::settings::Limits;
-use crate::slot::{CUT, FINISH, Phase, YIELD};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
+
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+
+use crate::drive::Ended;
+use crate::io::Io;
+use crate::settings::Limits;
+use crate::slot::{CUT, FINISH, Phase, YIELD};
 
 /// What a peer is told that did not finish its request (RFC 9110, 15.5.9).
 const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

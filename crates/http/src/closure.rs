@@ -1,14 +1,16 @@
 //! Closures as services.
 
-use crate::{Body, BoxError};
-use http::{Request, Response};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+use http::{Request, Response};
 use tower_service::Service;
+
+use crate::{Body, BoxError};
 
 /// What a handler may come to: a response, or a result of one.
 ///

@@ -1,8 +1,9 @@
 //! The settings, made ready for connections.
 
-use crate::settings::{DEFAULT_HEADER_COUNT, HttpSettings, Limits};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::settings::{DEFAULT_HEADER_COUNT, Limits, Settings};
 
 /// hyper's own buffer for a connection of HTTP/1, in bytes; a larger head needs more.
 const BUFFER: usize = 8192 + 4096 * 100;
@@ -17,7 +18,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    pub(crate) fn new(settings: &HttpSettings) -> Config {
+    pub(crate) fn new(settings: &Settings) -> Config {
         let limits = settings.limits.clone();
         Config {
             http1: http1(&limits),

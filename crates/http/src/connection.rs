@@ -1,5 +1,14 @@
 //! One connection, from the first byte to the last.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tower_service::Service;
+
 use crate::alarm::Alarm;
 use crate::ask::Ask;
 use crate::close;
@@ -9,14 +18,7 @@ use crate::drive::{Driver, Ended, Protocol};
 use crate::io::Io;
 use crate::slot::Slot;
 use crate::{Body, BoxError};
-use http::{Request, Response};
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use sitebus_bus::Level;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use tower_service::Service;
 
 /// Serves the connection until it is over, and closes it.
 pub(crate) async fn serve<S, B>(mut io: Io, service: S, config: Arc<Config>)

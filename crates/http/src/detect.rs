@@ -1,15 +1,17 @@
 //! Which protocol a client speaks, by its first bytes.
 
-use crate::alarm::{Alarm, nanos};
-use crate::io::Io;
-use crate::settings::Limits;
-use crate::slot::{CUT, FINISH, YIELD};
-use bytes::BytesMut;
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use bytes::BytesMut;
 use tokio::io::AsyncReadExt as _;
+
+use crate::alarm::{Alarm, nanos};
+use crate::io::Io;
+use crate::settings::Limits;
+use crate::slot::{CUT, FINISH, YIELD};
 
 /// What a client of HTTP/2 sends first (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

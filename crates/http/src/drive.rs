@@ -1,13 +1,14 @@
 //! Drives one connection of either protocol: deadlines, orders, and the end.
 
-use crate::alarm::{Alarm, nanos};
-use crate::answer::text_of;
-use crate::settings::Limits;
-use crate::slot::{CUT, FINISH, Phase, Slot, YIELD};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use crate::alarm::{Alarm, nanos};
+use crate::answer::text_of;
+use crate::settings::Limits;
+use crate::slot::{CUT, FINISH, Phase, Slot, YIELD};
 
 /// A peer of HTTP/2 that was told to go, has no request in progress, and does not acknowledge within this time, is cut.
 const GOODBYE: Duration = Duration::from_secs(1);

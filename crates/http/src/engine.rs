@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
 use tokio::runtime::{Builder, Handle, Runtime};
 
 pub(crate) enum Engine {

@@ -1,8 +1,9 @@
 //! What can go wrong before the server runs.
 
+use std::io;
+
 use crate::SettingsError;
 use sitebus_bus::TopicClash;
-use std::io;
 
 /// Why an HTTP server cannot be set up or started.
 ///

@@ -1,21 +1,23 @@
 //! Everything that lives from a start to the next stop, and the reception of new connections.
 
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use parking_lot::Mutex;
+use tower_service::Service;
+
 use crate::answer::text_of;
 use crate::config::Config;
 use crate::connection;
 use crate::io::Io;
 use crate::slot::{CUT, FINISH, Site, Slot, YIELD};
 use crate::{Body, BoxError};
-use http::{Request, Response};
-use parking_lot::Mutex;
 use sitebus_bus::{Flag, Level};
 use sitebus_serve::{Address, Connections, Door, Drained, Event, Host, Listener, Peer, Stream, accept};
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tower_service::Service;
 
 /// The state that all listeners and connections of a running server share.
 pub(crate) struct House {

@@ -1,13 +1,15 @@
 //! The socket as hyper sees it.
 
-use crate::slot::{CUT, FINISH, Slot, YIELD};
-use bytes::{Buf as _, Bytes};
-use sitebus_serve::{Entry, Stream};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::slot::{CUT, FINISH, Slot, YIELD};
+use sitebus_serve::{Entry, Stream};
 
 /// A head and a body that are as small as this together are cheaper to copy than to have gathered by the kernel.
 const SMALL: usize = 1024;

@@ -24,7 +24,7 @@ pub use body::{Body, BodyError};
 pub use closure::{Handler, HandlerFuture, Outcome, Plain};
 pub use error::HttpError;
 pub use plugin::{Http, Server, Unanswered};
-pub use settings::{HttpSettings, HttpSettingsOf, Limits, SettingsError};
+pub use settings::{Limits, Settings, SettingsError, SettingsOf};
 pub use sitebus_serve::{Address, AddressError, BindError, Peer};
 
 /// Any error that can travel between threads, as services and bodies return it.

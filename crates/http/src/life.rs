@@ -1,19 +1,21 @@
 //! The life of the server on the bus: start, stop, and reload.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
 use crate::HttpError;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::house::{House, Open};
-use crate::settings::{HttpSettings, HttpSettingsOf, SettingsError};
+use crate::settings::{Settings, SettingsError, SettingsOf};
 use crate::slot::Site;
-use parking_lot::Mutex;
 use sitebus_bus::{Channel, Commit, Flag, Graceful, Level, Plugin, Start, Stop};
 use sitebus_serve::{Address, BindError, Door, End, Listener};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 /// Accept loops begin within moments, or the runtime is not driven.
 const BEGIN: Duration = Duration::from_secs(5);
@@ -31,7 +33,7 @@ pub(crate) struct Life {
     pub(crate) listening: Channel<str>,
     pub(crate) service: Box<dyn Open>,
     pub(crate) lent: Option<Handle>,
-    pub(crate) settings: Mutex<HttpSettings>,
+    pub(crate) settings: Mutex<Settings>,
     pub(crate) running: Mutex<Option<Running>>,
     /// Which real port was behind a port 0, so that a restart comes back to it.
     pub(crate) found: Mutex<HashMap<Address, Address>>,
@@ -124,8 +126,8 @@ impl Life {
 
     pub(crate) fn reload(self: &Arc<Self>, graceful: &Graceful) -> anyhow::Result<Commit> {
         let name = self.plugin.name();
-        let of_this = graceful.get::<HttpSettingsOf>().and_then(|all| all.get(name).cloned());
-        let Some(new) = of_this.or_else(|| graceful.get::<HttpSettings>().map(|new| (*new).clone())) else {
+        let of_this = graceful.get::<SettingsOf>().and_then(|all| all.get(name).cloned());
+        let Some(new) = of_this.or_else(|| graceful.get::<Settings>().map(|new| (*new).clone())) else {
             return Ok(Commit::nothing());
         };
         new.check().map_err(|error| HttpError::refused(name, error))?;
@@ -139,7 +141,7 @@ impl Life {
     }
 
     /// Nothing is bound while the server does not run: the start will do that.
-    fn bind_added(&self, new: &HttpSettings) -> Result<Vec<Listener>, BindError> {
+    fn bind_added(&self, new: &Settings) -> Result<Vec<Listener>, BindError> {
         let asked: Option<Vec<Address>> = self
             .running
             .lock()
@@ -153,7 +155,7 @@ impl Life {
             .collect()
     }
 
-    fn take_up(&self, new: HttpSettings, added: Vec<Listener>, deadline: Instant) -> anyhow::Result<()> {
+    fn take_up(&self, new: Settings, added: Vec<Listener>, deadline: Instant) -> anyhow::Result<()> {
         let old = std::mem::replace(&mut *self.settings.lock(), new.clone());
         if old.threads != new.threads {
             self.plugin.log(Level::Warn, "the number of threads changes with the next restart");
@@ -172,7 +174,7 @@ impl Life {
     fn exchange(
         &self,
         running: &mut Running,
-        new: &HttpSettings,
+        new: &Settings,
         added: Vec<Listener>,
     ) -> (Vec<Arc<Door>>, Vec<Arc<Door>>) {
         running.house.replace_config(Config::new(new));

@@ -1,16 +1,18 @@
 //! The plugin: what it is made of, and its place on the bus.
 
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use parking_lot::Mutex;
+use tower_service::Service;
+
 use crate::closure::{Handler, Outcome, Plain};
 use crate::house::Original;
 use crate::life::Life;
-use crate::{Body, BoxError, HttpError, HttpSettings, Limits};
-use http::{Request, Response};
-use parking_lot::Mutex;
+use crate::{Body, BoxError, HttpError, Limits, Settings};
 use sitebus_bus::{Handle, priority, topics};
 use sitebus_serve::{Address, AddressError};
-use std::fmt;
-use std::sync::Arc;
-use tower_service::Service;
 
 /// An HTTP server that is not on a bus yet.
 ///
@@ -33,7 +35,7 @@ use tower_service::Service;
 #[must_use = "a server does nothing before it is subscribed"]
 pub struct Http<S = Unanswered> {
     name: String,
-    settings: HttpSettings,
+    settings: Settings,
     runtime: Option<tokio::runtime::Handle>,
     service: S,
 }
@@ -44,9 +46,9 @@ pub struct Unanswered;
 
 impl Http {
     /// A server with the default settings. `name` stands in every line of the log, and finds its part of
-    /// [`HttpSettingsOf`](crate::HttpSettingsOf).
+    /// [`SettingsOf`](crate::SettingsOf).
     pub fn new(name: impl Into<String>) -> Http {
-        Http { name: name.into(), settings: HttpSettings::default(), runtime: None, service: Unanswered }
+        Http { name: name.into(), settings: Settings::default(), runtime: None, service: Unanswered }
     }
 }
 
@@ -61,7 +63,7 @@ impl<S> Http<S> {
     }
 
     /// Replaces all settings, addresses included.
-    pub fn settings(mut self, settings: HttpSettings) -> Http<S> {
+    pub fn settings(mut self, settings: Settings) -> Http<S> {
         self.settings = settings;
         self
     }
@@ -123,7 +125,7 @@ where
     B::Error: Into<BoxError>,
 {
     /// Puts the server on the bus: it listens when the bus has started ([`priority::SERVER`]), drains when it stops
-    /// ([`priority::STOP_SERVER`]), and takes up new [`HttpSettings`] in a reload. It may be started again after a stop.
+    /// ([`priority::STOP_SERVER`]), and takes up new [`Settings`] in a reload. It may be started again after a stop.
     ///
     /// # Errors
     /// [`HttpError`]: settings that cannot work. That there is an address to listen on is asked at the start, since
@@ -187,7 +189,7 @@ impl Server {
 
     /// What is set now.
     #[must_use]
-    pub fn settings(&self) -> HttpSettings {
+    pub fn settings(&self) -> Settings {
         self.life.settings.lock().clone()
     }
 }

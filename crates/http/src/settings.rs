@@ -1,8 +1,9 @@
 //! What can be set, with defaults that suit a site on the open network.
 
-use sitebus_serve::Address;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use sitebus_serve::Address;
 
 /// What one peer may cost the server. Every limit is for the peers' side: none of them cuts a handler short.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +54,10 @@ impl Default for Limits {
 pub(crate) const DEFAULT_HEADER_COUNT: usize = 100;
 
 /// The settings of one HTTP server. Offered in a reload ([`sitebus_bus::Graceful`]), they are taken up without losing a
-/// connection; see [`HttpSettingsOf`] for a bus with several servers.
+/// connection; see [`SettingsOf`] for a bus with several servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct HttpSettings {
+pub struct Settings {
     /// Where to listen. In a reload, addresses that are still there keep their sockets.
     pub listen: Vec<Address>,
     /// What a peer may cost. In a reload: for new connections.
@@ -73,9 +74,9 @@ pub struct HttpSettings {
     pub threads: usize,
 }
 
-impl Default for HttpSettings {
-    fn default() -> HttpSettings {
-        HttpSettings {
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
             listen: Vec::new(),
             limits: Limits::default(),
             http2: true,
@@ -86,7 +87,7 @@ impl Default for HttpSettings {
     }
 }
 
-impl HttpSettings {
+impl Settings {
     /// Refuses what cannot work.
     ///
     /// # Errors
@@ -157,8 +158,8 @@ pub enum SettingsError {
 }
 
 /// Settings of several HTTP servers on one bus, by the server's name. A server that finds its name here does not look at a
-/// plain [`HttpSettings`] of the same reload.
-pub type HttpSettingsOf = BTreeMap<String, HttpSettings>;
+/// plain [`Settings`] of the same reload.
+pub type SettingsOf = BTreeMap<String, Settings>;
 
 #[cfg(test)]
 mod tests {
@@ -166,18 +167,18 @@ mod tests {
 
     #[test]
     fn the_defaults_can_work() {
-        assert_eq!(HttpSettings::default().check(), Ok(()));
+        assert_eq!(Settings::default().check(), Ok(()));
     }
 
     #[test]
     fn settings_that_refuse_everything_are_refused() {
-        let mut settings = HttpSettings::default();
+        let mut settings = Settings::default();
         settings.limits.connections = 0;
         assert_eq!(settings.check(), Err(SettingsError::Zero { setting: "connections" }));
-        let mut settings = HttpSettings::default();
+        let mut settings = Settings::default();
         settings.limits.header_bytes = 10;
         assert!(settings.check().is_err());
-        let mut settings = HttpSettings::default();
+        let mut settings = Settings::default();
         settings.limits.idle_time = Duration::ZERO;
         assert!(settings.check().is_err());
     }

@@ -3,14 +3,16 @@
 //! The socket, the handler's answer and the task that drives the connection write here, and orders arrive here. All of it
 //! is atomics that usually one thread touches, so that a request takes no lock.
 
-use parking_lot::Mutex;
-use sitebus_bus::Plugin;
-use sitebus_serve::{Address, Peer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 use tokio::sync::watch;
+
+use sitebus_bus::Plugin;
+use sitebus_serve::{Address, Peer};
 
 /// Finish: answer what is in progress, close when idle.
 pub(crate) const FINISH: u8 = 1;

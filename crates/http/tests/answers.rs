@@ -3,17 +3,19 @@
 
 mod support;
 
-use axum::routing::{get, post};
-use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
-use sitebus_http::{Body, BodyError, BoxError, Http};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
-use support::{Client, PATIENCE, greeter, start, wait_until};
+
+use axum::routing::{get, post};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
 use tower_service::Service;
+
+use sitebus_http::{Body, BodyError, BoxError, Http};
+use support::{Client, PATIENCE, greeter, start, wait_until};
 
 async fn echo(request: Request<Body>) -> Result<Response<Body>, BodyError> {
     Ok(Response::new(request.into_body().collect().await?.to_bytes().into()))

@@ -3,13 +3,15 @@
 
 mod support;
 
-use http::{Request, Response};
-use http_body_util::BodyExt as _;
-use sitebus_http::{Body, BodyError, Http, Limits};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+
+use sitebus_http::{Body, BodyError, Http, Limits};
 use support::{Client, Site, greeter, start, wait_until};
 
 fn quick() -> Limits {

@@ -3,12 +3,14 @@
 
 mod support;
 
-use http::Response;
-use sitebus_http::{Body, Http, Limits};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{Client, PATIENCE, greeter, start, wait_until};
+
+use http::Response;
 use tokio::sync::Semaphore;
+
+use sitebus_http::{Body, Http, Limits};
+use support::{Client, PATIENCE, greeter, start, wait_until};
 
 fn room_for(connections: usize) -> Limits {
     let mut limits = Limits::default();

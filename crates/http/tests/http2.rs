@@ -3,18 +3,20 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use sitebus_http::{Body, Http, HttpSettings, Limits};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-use support::{PATIENCE, Site, greeter, start, wait_until};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+
+use sitebus_http::{Body, Http, Limits, Settings};
+use support::{PATIENCE, Site, greeter, start, wait_until};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const EMPTY_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -176,7 +178,7 @@ fn an_idle_connection_is_closed_after_the_idle_time() {
 
 #[test]
 fn it_can_be_switched_off() {
-    let mut settings = HttpSettings::default();
+    let mut settings = Settings::default();
     settings.http2 = false;
     let site = start(greeter().settings(settings));
     let mut raw = site.connect();

@@ -3,13 +3,15 @@
 
 mod support;
 
-use http::{Request, Response, StatusCode};
-use sitebus_bus::{Bus, Limit, Limits as BusLimits};
-use sitebus_http::{Body, Http};
 use std::time::Duration;
-use support::{Client, PATIENCE, greeter, start, start_with_stop_limit, wait_until};
+
+use http::{Request, Response, StatusCode};
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::{Builder, Runtime};
+
+use sitebus_bus::{Bus, Limit, Limits as BusLimits};
+use sitebus_http::{Body, Http};
+use support::{Client, PATIENCE, greeter, start, start_with_stop_limit, wait_until};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()

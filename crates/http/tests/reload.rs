@@ -3,20 +3,22 @@
 
 mod support;
 
-use http::Response;
-use sitebus_bus::{Bus, SettingsMap};
-use sitebus_http::{Address, Http, HttpSettings, HttpSettingsOf};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::Response;
+
+use sitebus_bus::{Bus, SettingsMap};
+use sitebus_http::{Address, Http, Settings, SettingsOf};
 use support::{Client, PATIENCE, Site, greeter, start, wait_until};
 
 fn any() -> Address {
     "127.0.0.1:0".parse().unwrap()
 }
 
-fn settings(listen: impl IntoIterator<Item = Address>) -> HttpSettings {
-    let mut settings = HttpSettings::default();
+fn settings(listen: impl IntoIterator<Item = Address>) -> Settings {
+    let mut settings = Settings::default();
     settings.listen = listen.into_iter().collect();
     settings
 }
@@ -25,7 +27,7 @@ fn free() -> Address {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().into()
 }
 
-fn reload(site: &Site, settings: HttpSettings) {
+fn reload(site: &Site, settings: Settings) {
     site.bus.ask_graceful(SettingsMap::new().with(settings)).wait_for(PATIENCE).unwrap();
 }
 
@@ -145,7 +147,7 @@ fn settings_that_cannot_work_veto_the_reload() {
     let mut new = settings([any()]);
     new.limits.connections = 0;
     assert!(site.bus.ask_graceful(SettingsMap::new().with(new)).wait_for(PATIENCE).is_err());
-    let nowhere = HttpSettings::default();
+    let nowhere = Settings::default();
     assert!(site.bus.ask_graceful(SettingsMap::new().with(nowhere)).wait_for(PATIENCE).is_err());
     assert_eq!(site.connect().get("/").text(), "hello");
 }
@@ -190,7 +192,7 @@ fn several_servers_on_one_bus_find_their_settings_by_name() {
     });
     bus.start().unwrap();
     let (before, place) = (two.addresses(), free());
-    let new = HttpSettingsOf::from([("one".to_owned(), settings([place.clone()]))]);
+    let new = SettingsOf::from([("one".to_owned(), settings([place.clone()]))]);
     bus.ask_graceful(SettingsMap::new().with(new)).wait_for(PATIENCE).unwrap();
     assert_eq!(one.addresses(), [place]);
     assert_eq!(two.addresses(), before);

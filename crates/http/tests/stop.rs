@@ -3,19 +3,21 @@
 
 mod support;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Frame;
-use sitebus_bus::{Bus, Done, Exit, State, topics};
-use sitebus_http::{Body, BoxError, Http, HttpSettings, Limits};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use support::{Client, PATIENCE, Site, greeter, record, start, start_with_stop_limit, wait_until};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Frame;
 use tokio::sync::Semaphore;
 use tower_service::Service;
+
+use sitebus_bus::{Bus, Done, Exit, State, topics};
+use sitebus_http::{Body, BoxError, Http, Limits, Settings};
+use support::{Client, PATIENCE, Site, greeter, record, start, start_with_stop_limit, wait_until};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -195,7 +197,7 @@ fn an_endless_answer_is_cut_before_the_deadline_and_counted() {
 #[test]
 fn the_drain_may_have_a_limit_of_its_own() {
     let (http, _gate, began) = gated();
-    let mut settings = HttpSettings::default();
+    let mut settings = Settings::default();
     settings.drain_time = Some(Duration::from_millis(300));
     let site = start(http.settings(settings));
     let mut client = site.connect();

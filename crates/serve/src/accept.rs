@@ -1,18 +1,20 @@
 //! The loop that takes connections from a listener.
 
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
 use crate::backlog;
 use crate::backoff::{Backoff, Next};
 use crate::listener::{Bare, Listener, Parts};
 use crate::unix_file::UnixFile;
 use crate::wait::block_until;
 use crate::{Address, Peer, Stream};
-use std::fmt;
-use std::future::Future;
-use std::io;
-use std::pin::pin;
-use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
 
 /// What an accept loop tells and gives away.
 pub trait Host: Send + 'static {

@@ -4,13 +4,15 @@
 //! taken first; and meanwhile, on Linux, the socket is deaf to new handshakes, which clients simply repeat: a second
 //! later they find either the next listener or nobody.
 
+use std::io;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+
 use crate::accept::Host;
 use crate::backoff::concerns_one_connection;
 use crate::listener::Bare;
 use crate::{Peer, Stream};
-use std::io;
-use std::time::Duration;
-use tokio::net::{TcpStream, UnixStream};
 
 /// Handshakes that were half done when the socket became deaf have so long to end.
 const HALF_DONE: Duration = Duration::from_millis(10);
@@ -106,9 +108,10 @@ fn deafen(_: &Bare) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+    use std::os::unix::net;
+
     use super::*;
     use crate::Event;
-    use std::os::unix::net;
 
     /// A client that comes back as soon as it is taken.
     struct Restless {

@@ -1,7 +1,5 @@
 //! The table of open connections, and the wait until it is empty.
 
-use crate::wait::block_until;
-use parking_lot::Mutex;
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
@@ -10,7 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use crate::wait::block_until;
 
 /// Instead of a grace that is longer than the clock can count.
 const LONGEST_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -236,8 +238,9 @@ impl fmt::Display for Drained {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::future::{pending, ready};
+
+    use super::*;
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_millis(20)

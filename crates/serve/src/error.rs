@@ -1,9 +1,10 @@
 //! Why nothing listens, and what to do about it.
 
-use crate::Address;
-use sitebus_os::port;
 use std::fmt;
 use std::io;
+
+use crate::Address;
+use sitebus_os::port;
 
 /// Why a server cannot listen on an address.
 #[derive(Debug, thiserror::Error)]

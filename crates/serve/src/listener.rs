@@ -1,14 +1,16 @@
 //! Sockets that listen, each with a name.
 
-use crate::Address;
-use crate::error::BindError;
-use crate::unix_file::UnixFile;
-use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
+
+use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::Address;
+use crate::error::BindError;
+use crate::unix_file::UnixFile;
 
 /// How many connections the kernel keeps ready between two accepts; it cuts this down to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;

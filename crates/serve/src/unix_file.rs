@@ -1,12 +1,14 @@
 //! The file of a Unix socket: replaced when it is dead, refused when it is not, removed only if it is ours.
 
-use crate::listener::unix;
-use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::listener::unix;
 
 /// The file that was made for a listener. Dropping it removes the file, if it is still that one.
 pub(crate) struct UnixFile {

@@ -3,9 +3,10 @@
 
 mod support;
 
-use sitebus_serve::{Address, Listener, accept};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+
+use sitebus_serve::{Address, Listener, accept};
 use support::{OneByte, answered, late, open, open_at, runtime};
 
 #[test]

@@ -3,8 +3,9 @@
 
 mod support;
 
-use sitebus_os::{descriptors, resource};
 use std::net::TcpStream;
+
+use sitebus_os::{descriptors, resource};
 use support::{OneByte, late, open, runtime};
 
 #[test]

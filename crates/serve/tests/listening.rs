@@ -1,10 +1,11 @@
 //! Binding, and what stands in the way of it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use sitebus_serve::{Address, BindError, Listener};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
+
+use sitebus_serve::{Address, BindError, Listener};
 
 fn address(text: &str) -> Address {
     text.parse().unwrap()

@@ -10,6 +10,7 @@ use std::path::Path;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
+
 use sitebus_front::Front;
 
 pub struct Said {

@@ -1,14 +1,16 @@
 //! A site with one server on a free port, and a client that speaks HTTP by hand.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
-use http::{Request, Response};
-use sitebus_bus::{Bus, LOG, Limit, Limits as BusLimits, Record};
-use sitebus_http::{Body, BoxError, Http, Server};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use http::{Request, Response};
 use tower_service::Service;
+
+use sitebus_bus::{Bus, LOG, Limit, Limits as BusLimits, Record};
+use sitebus_http::{Body, BoxError, Http, Server};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -1,14 +1,16 @@
 //! A server that answers every connection with one byte.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
-use sitebus_serve::{Address, Door, Event, Host, Listener, Peer, Stream, accept};
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
+
+use sitebus_serve::{Address, Door, Event, Host, Listener, Peer, Stream, accept};
 
 pub(crate) fn late() -> Instant {
     Instant::now() + Duration::from_secs(20)

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::front::{App, Front};
-use crate::http::HttpSettings;
 use crate::signals::{Action, Signal};
 use crate::site::{
     HttpSection, Known, LogSection, Report, RouteSections, Section, SignalsSection, SiteFile, SiteSection,
     Spanned,
 };
-use crate::{Limits, signals};
+use crate::{Limits, http, signals};
 
 use super::Program;
 
@@ -31,7 +30,7 @@ pub(crate) struct Site {
     pub(crate) name: String,
     /// The folder with what outlives the process.
     pub(crate) state: PathBuf,
-    pub(crate) http: HttpSettings,
+    pub(crate) http: http::Settings,
     pub(crate) front: Front,
     pub(crate) signals: signals::Settings,
     pub(crate) limits: Limits,
@@ -83,8 +82,8 @@ fn name_of(path: &Path) -> String {
     stem.filter(|name| !name.starts_with('.')).unwrap_or_else(|| "site".to_owned())
 }
 
-fn http_settings(http: &HttpSection, log: &LogSection, folder: &Path) -> HttpSettings {
-    let mut settings = HttpSettings::default();
+fn http_settings(http: &HttpSection, log: &LogSection, folder: &Path) -> http::Settings {
+    let mut settings = http::Settings::default();
     let default = [DEFAULT_LISTEN.to_owned()];
     let listen = match &http.listen {
         Some(listen) => listen.iter().map(|address| address.to_string()).collect(),
