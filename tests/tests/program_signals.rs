@@ -13,20 +13,14 @@ use sitebus_tests::{
     Connection, Folder, Outsider, SOON, Site, Verdict, get, own_program, program, wait_until,
 };
 
-/// A shell that starts jobs in the background has them ignore these.
-const NOT_IGNORED: &[&str] = &["env", "--default-signal=INT,QUIT"];
 /// Signals that come closer together count as one.
 const BURST: Duration = Duration::from_millis(250);
-
-fn interruptible(folder: &Folder) -> Site {
-    Site::behind(NOT_IGNORED, program!(), folder).is_up()
-}
 
 /// A site with an application that takes uploads at `/shop/upload`.
 fn shop() -> (Folder, Site) {
     let folder = Folder::small();
     folder.site("[http]\nlisten = [\"127.0.0.1:0\"]\n[[route]]\npath = \"/shop\"\napp = \"shop\"");
-    let site = Site::behind(NOT_IGNORED, own_program!(), &folder).is_up();
+    let site = Site::start(own_program!(), &folder);
     (folder, site)
 }
 
@@ -50,7 +44,7 @@ fn let_pass(site: &Site, time: Duration) {
 fn term_and_int_end_it_with_status_0() {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let folder = Folder::small();
-        let site = interruptible(&folder);
+        let site = Site::start(program!(), &folder);
         site.signal(signal);
         let ended = site.ends();
         assert_eq!(ended.code, Some(0), "{signal}: {}", ended.stderr);
@@ -151,7 +145,7 @@ fn fifo(folder: &Folder, name: &str) {
 fn the_third_signal_ends_a_stop_that_hangs_by_that_very_signal() {
     let folder = Folder::small();
     fifo(&folder, "hang-at-stop");
-    let site = Site::behind(NOT_IGNORED, own_program!(), &folder).is_up();
+    let site = Site::start(own_program!(), &folder);
     site.signal(Signal::INT);
     site.says("SIGINT: exiting");
     let_pass(&site, BURST);
@@ -167,7 +161,7 @@ fn the_third_signal_ends_a_stop_that_hangs_by_that_very_signal() {
 fn the_second_signal_gives_up_a_start_that_hangs_and_names_it() {
     let folder = Folder::small();
     fifo(&folder, "hang-at-start");
-    let site = Site::behind(NOT_IGNORED, own_program!(), &folder);
+    let site = Site::behind(&["env"], own_program!(), &folder);
     site.says("hangs: hang-at-start");
     site.signal(Signal::INT);
     site.says("SIGINT: exiting");
@@ -318,8 +312,7 @@ fn hup_reloads_a_site_that_has_no_terminal() {
 #[test]
 fn signals_that_were_blocked_when_it_was_started_are_heard() {
     let folder = Folder::small();
-    let site =
-        Site::behind(&["env", "--default-signal=INT,QUIT", "--block-signal"], program!(), &folder).is_up();
+    let site = Site::behind(&["env", "--block-signal"], program!(), &folder).is_up();
     assert_eq!(site.reload(), Verdict::Reloaded);
     site.stop();
 }
@@ -381,7 +374,7 @@ fn a_drain_ends_at_its_time_and_what_was_cut_is_named() {
     folder.site(
         "[http]\nlisten = [\"127.0.0.1:0\"]\ndrain_timeout = \"600ms\"\n[[route]]\npath = \"/shop\"\napp = \"shop\"",
     );
-    let site = Site::behind(NOT_IGNORED, own_program!(), &folder).is_up();
+    let site = Site::start(own_program!(), &folder);
     let mut upload = begin_upload(&site, 10);
     let began = Instant::now();
     site.signal(Signal::QUIT);

@@ -7,7 +7,7 @@
 //! | `signal/pipe.rs` | the pipe between handler and reader |
 //! | `signal/table.rs` | the handler itself, and the table that it looks into |
 //! | `signal/disposition.rs` | what a signal does in this process, to be saved and put back: sigaction(2) |
-//! | `signal/end.rs` | [`die_by`] and [`unblock`] |
+//! | `signal/end.rs` | [`die_by`], [`stop_ignoring`] and [`unblock`] |
 //!
 //! `INT` is not caught here: it belongs to [`interrupt`](crate::interrupt).
 
@@ -19,7 +19,7 @@ mod pipe;
 mod table;
 
 pub use catch::{Catch, CatchError, Caught, Next, Remote};
-pub use end::{die_by, unblock};
+pub use end::{die_by, stop_ignoring, unblock};
 pub use name::{Refused, Signal, UnknownSignal};
 
 pub(crate) use disposition::Disposition;

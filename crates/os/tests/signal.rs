@@ -7,7 +7,7 @@ use nix::sys::signal::{self as kernel, SaFlags, SigAction, SigHandler, SigSet, S
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use sitebus_os::descriptors;
-use sitebus_os::signal::{Catch, CatchError, Caught, Next, Signal, die_by, unblock};
+use sitebus_os::signal::{Catch, CatchError, Caught, Next, Signal, die_by, stop_ignoring, unblock};
 use sitebus_testkit::own_process::{LONG, Process, hear, in_a_process_of_its_own, is_child, status};
 use sitebus_testkit::window::{Window, move_into};
 use std::io::Read as _;
@@ -339,6 +339,20 @@ fn dying_by_a_signal_that_ends_nothing_ends_the_process_with_the_status_of_a_she
         die_by(Signal::WINCH);
     }
     assert_eq!(Process::start(name).wait().code(), Some(128 + Signal::WINCH.number()));
+}
+
+#[test]
+fn what_is_ignored_can_have_its_default_action_back_and_what_is_caught_is_left_alone() {
+    in_a_process_of_its_own(
+        "what_is_ignored_can_have_its_default_action_back_and_what_is_caught_is_left_alone",
+        || {
+            put(kernel::SIGHUP, SigHandler::SigIgn);
+            put(kernel::SIGUSR1, SigHandler::Handler(theirs));
+            stop_ignoring([Signal::HUP, Signal::USR1, Signal::TERM]).unwrap();
+            assert!(matches!(put(kernel::SIGHUP, SigHandler::SigDfl), SigHandler::SigDfl));
+            assert!(is_theirs(put(kernel::SIGUSR1, SigHandler::SigDfl)));
+        },
+    );
 }
 
 #[cfg(target_os = "linux")]

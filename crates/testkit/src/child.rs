@@ -12,7 +12,7 @@ use nix::sys::signal::{kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use parking_lot::{Condvar, Mutex};
-use sitebus_os::signal::Signal;
+use sitebus_os::signal::{self, Signal};
 
 use crate::transcript::{Missing, Transcript, after};
 
@@ -39,12 +39,13 @@ struct End {
 
 impl Child {
     /// Starts the program. Its standard streams and its process group are set here; arguments and environment are the
-    /// caller's.
+    /// caller's. It ignores no signal that a person would send, however the tests were started (`nohup`, `&`).
     ///
     /// # Errors
     /// It could not be started.
     pub fn spawn(mut command: Command) -> io::Result<Child> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        signal::stop_ignoring([Signal::HUP, Signal::INT, Signal::QUIT])?;
         let mut process = command.spawn()?;
         let (stdout, stderr, output) = (Transcript::new(), Transcript::new(), Transcript::new());
         let last = Arc::new(CloseLast(output.clone()));

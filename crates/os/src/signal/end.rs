@@ -1,4 +1,4 @@
-//! Dying by a signal, and unblocking some.
+//! Dying by a signal, and what an exec hands down: signals that are ignored or blocked.
 
 #![expect(unsafe_code, reason = "raise(3), signal masks with real-time signals, and _exit(2)")]
 
@@ -22,6 +22,22 @@ pub fn die_by(signal: Signal) -> ! {
     unsafe { libc::raise(signal.number()) };
     // SAFETY: _exit(2) only ends the process. exit(3) would run handlers of atexit(3) while other threads still work.
     unsafe { libc::_exit(128 + signal.number()) }
+}
+
+/// Gives those of the signals that are ignored their default action back.
+///
+/// What is ignored survives exec: a process inherits it from `nohup`, or as a background job of a script. Whoever starts
+/// programs that are to hear signals calls this first.
+///
+/// # Errors
+/// What sigaction(2) says; none is to be expected.
+pub fn stop_ignoring(signals: impl IntoIterator<Item = Signal>) -> io::Result<()> {
+    for signal in signals {
+        if Disposition::of(signal)?.is_ignored() {
+            Disposition::default_action().put(signal)?;
+        }
+    }
+    Ok(())
 }
 
 /// Unblocks the signals in the calling thread, and in those that it makes from now on.
