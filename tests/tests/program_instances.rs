@@ -154,15 +154,39 @@ fn a_lock_that_is_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn a_state_folder_that_is_removed_while_it_runs_is_missed_by_nobody() {
+fn a_site_whose_state_folder_is_removed_goes_on_says_so_and_ends_well() {
     let folder = Folder::small();
     let site = Site::start(program!(), &folder);
     fs::remove_dir_all(folder.at(".sitebus")).unwrap();
     assert_eq!(site.get("/").status, 200);
     assert_eq!(site.reload(), sitebus_tests::Verdict::Reloaded);
+    site.says(".sitebus/site was removed while the site runs; a restart makes it again");
     site.signal("USR2".parse().unwrap());
     site.says_times(2, "Bus STARTED");
+    assert!(folder.at(".sitebus/site/lock").exists());
+    fs::remove_dir_all(folder.at(".sitebus")).unwrap();
     site.stop();
+}
+
+#[test]
+fn a_second_instance_is_refused_even_if_the_state_folder_of_the_first_was_removed() {
+    let folder = Folder::small();
+    let site = Site::start(program!(), &folder);
+    let pid = format!("process {}", site.child().id());
+    for _ in 0..2 {
+        fs::remove_dir_all(folder.at(".sitebus")).unwrap();
+        let second = run(program!(), folder.path(), &["run"]);
+        is_refused(&second, &["the site 'site' is already running", &pid, "was removed meanwhile"]);
+    }
+    fs::remove_file(folder.at(".sitebus/site/lock")).unwrap();
+    is_refused(&run(program!(), folder.path(), &["run"]), &["already running", &pid]);
+    // A restart takes its folder back, and what stands in the new one no longer matters.
+    site.signal("USR2".parse().unwrap());
+    site.says_times(2, "Bus STARTED");
+    is_refused(&run(program!(), folder.path(), &["run"]), &["already running", &pid, "/lock"]);
+    site.signal("KILL".parse().unwrap());
+    site.ends();
+    Site::start(program!(), &folder).stop();
 }
 
 #[test]

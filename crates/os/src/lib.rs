@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod alone;
+pub mod claim;
 pub mod descriptors;
 pub mod interrupt;
 pub mod lock;

@@ -2,7 +2,8 @@
 //!
 //! The lock is flock(2) on an open file. The kernel drops it with the last descriptor of that file, so a killed process
 //! leaves a file behind but no lock, and **what a left file says never stops the next start**. The number inside is only
-//! there to name the holder to somebody who was refused.
+//! there to name the holder to somebody who was refused. Whoever removes the file removes the lock: where that must not be,
+//! hold a [`Claim`](crate::claim::Claim) too.
 //!
 //! Forked children share the lock, since they share the open file. It is close-on-exec.
 
@@ -96,6 +97,12 @@ impl Lock {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the file is still under its path. If it is not, the next one makes a new file, and takes the lock on that.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        is_still(&self.file, &self.path).unwrap_or(false)
     }
 
     /// Writes the number of this process into the file, as [`take`](Lock::take) does: for a child that was forked since.

@@ -106,8 +106,11 @@ fn a_new_file_has_the_mode_that_was_asked_for_and_is_close_on_exec() {
 fn a_removed_and_remade_file_is_another_lock_and_stays() {
     let (_folder, path) = folder();
     let old = Lock::take(&path).unwrap();
+    assert!(old.is_in_place());
     fs::remove_file(&path).unwrap();
+    assert!(!old.is_in_place());
     let new = Lock::take(&path).unwrap();
+    assert!(!old.is_in_place() && new.is_in_place());
     old.remove().unwrap();
     assert!(path.exists(), "the old owner removed the file of the new one");
     new.remove().unwrap();

@@ -7,6 +7,7 @@ use anyhow::ensure;
 
 use super::assembly::{Site, Source};
 use super::sections::Offer;
+use super::state::StateFolder;
 use crate::front::Swap;
 use crate::{Commit, Graceful, Handle, Level, Limits, Plugin, Priority, priority, signals};
 
@@ -16,6 +17,8 @@ struct Reload {
     fixed: Fixed,
     routes: Swap,
     offers: Vec<Offer>,
+    state: Arc<StateFolder>,
+    log: Plugin,
 }
 
 /// The parts of a site that last as long as its process.
@@ -30,9 +33,16 @@ struct Fixed {
 /// After everybody else: what they said is known by then.
 const LAST: Priority = Priority::new(i32::MAX);
 
-pub(crate) fn subscribe(bus: &Handle, source: Arc<Source>, site: &Site, routes: Swap, offers: Vec<Offer>) {
-    let reload = Reload { source, fixed: Fixed::of(site), routes, offers };
+pub(crate) fn subscribe(
+    bus: &Handle,
+    source: Arc<Source>,
+    site: &Site,
+    routes: Swap,
+    offers: Vec<Offer>,
+    state: Arc<StateFolder>,
+) {
     let plugin = bus.plugin("site file");
+    let reload = Reload { source, fixed: Fixed::of(site), routes, offers, state, log: plugin.clone() };
     plugin.on_graceful(priority::SETTINGS, move |message| reload.prepare(message));
     let log = plugin.clone();
     plugin.on_graceful(LAST, move |_| Ok(Verdict::of(&log)));
@@ -71,6 +81,13 @@ impl Drop for Verdict {
 impl Reload {
     /// Offers every section to its plugin; the routes are ours.
     fn prepare(&self, reload: &Graceful) -> anyhow::Result<Commit> {
+        if !self.state.is_in_place() {
+            let folder = self.state.path().display();
+            let gone = format!(
+                "the state folder {folder} was removed while the site runs; a restart makes it again"
+            );
+            self.log.log(Level::Warn, gone);
+        }
         let site = self.source.read().map_err(|report| anyhow::anyhow!("\n{report}"))?;
         self.fixed.compare(&site)?;
         for offer in &self.offers {

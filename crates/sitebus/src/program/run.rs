@@ -43,7 +43,7 @@ fn serve(
     image: Image,
 ) -> anyhow::Result<Exit> {
     // Held to the end of this function: the folder is given back when everything else is over.
-    let _state = StateFolder::claim(&site)?;
+    let state = Arc::new(StateFolder::take(&site)?);
     prepare_process(&site)?;
     let bus = Bus::builder(site.name.as_str()).limits(site.limits).build();
     let signals = restart::subscribe(&bus, image, Arc::clone(&source), site.signals.clone())?;
@@ -61,7 +61,7 @@ fn serve(
     for subscribe in plugins {
         subscribe(&bus)?;
     }
-    reload::subscribe(&bus, source, &site, routes, offers);
+    reload::subscribe(&bus, source, &site, routes, offers, Arc::clone(&state));
     bus.log(Level::Info, format!("the site '{}' is process {}", site.name, std::process::id()));
 
     let started = bus.start();

@@ -2,40 +2,74 @@
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
 use super::assembly::Site;
+use crate::os::claim::{Claim, ClaimError};
 use crate::os::lock::{Lock, LockError};
 
 /// Owns the state folder of a site until it is dropped, or its process is gone, however that died.
 pub(crate) struct StateFolder {
-    _lock: Lock,
+    /// Given back first: who finds the lock free must find this free too.
+    _claim: Option<Claim>,
+    lock: Lock,
 }
 
 impl StateFolder {
     /// Makes the folder if it is missing, and takes it.
-    pub(crate) fn claim(site: &Site) -> anyhow::Result<StateFolder> {
+    pub(crate) fn take(site: &Site) -> anyhow::Result<StateFolder> {
         let folder = &site.state;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
             let folder = folder.display();
             format!("the state folder {folder} could not be made; name another one with `state` in [site]")
         })?;
         let lock = Lock::take_with_mode(folder.join("lock"), 0o600).map_err(|error| refusal(site, error))?;
-        Ok(StateFolder { _lock: lock })
+        Ok(StateFolder { _claim: claim(site)?, lock })
+    }
+
+    /// Whether the lock can still be found by another who looks for it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.lock.is_in_place()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.lock.path().parent().unwrap_or(Path::new("/"))
+    }
+}
+
+/// Whose folder was removed while it runs has no lock that we could find, but still its claim.
+fn claim(site: &Site) -> anyhow::Result<Option<Claim>> {
+    match Claim::take(&site.state) {
+        Ok(claim) => Ok(Some(claim)),
+        Err(ClaimError::Held { by, .. }) => {
+            let folder = site.state.display();
+            Err(already_running(site, by, &format!("runs on {folder}, though that was removed meanwhile")))
+        }
+        Err(ClaimError::Unsupported(_)) => Ok(None),
+        Err(error) => {
+            tracing::warn!(source = "state", "only the lock file keeps a second instance away: {error}");
+            Ok(None)
+        }
     }
 }
 
 fn refusal(site: &Site, error: LockError) -> anyhow::Error {
-    let LockError::Held { by, path } = error else {
-        let folder = site.state.display();
-        return anyhow!(error).context(format!("the state folder {folder} could not be taken"));
-    };
+    match error {
+        LockError::Held { by, path } => already_running(site, by, &format!("holds {}", path.display())),
+        error => {
+            let folder = site.state.display();
+            anyhow!(error).context(format!("the state folder {folder} could not be taken"))
+        }
+    }
+}
+
+fn already_running(site: &Site, by: Option<u32>, how: &str) -> anyhow::Error {
     let who = by.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
     anyhow!(
-        "the site '{}' is already running: {who} holds {}; stop that one first, or give this one another `name` or \
-         `state` in [site]",
-        site.name,
-        path.display()
+        "the site '{}' is already running: {who} {how}; stop that one first, or give this one another `name` or `state` \
+         in [site]",
+        site.name
     )
 }
