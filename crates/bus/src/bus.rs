@@ -43,15 +43,17 @@ impl Bus {
     /// It only waits: the listeners run elsewhere, so it may be called on any thread, by several, before or after the end.
     /// Of several, the first does what remains to be done, and all return the same.
     ///
-    /// Called inside a listener that the bus is waiting for, it would wait for ever; there it returns a failure at once.
+    /// Called inside a listener that the bus is waiting for, it would wait for ever: there it returns a failure at once,
+    /// which names the listener.
     pub fn block(&self) -> Exit {
         let core = &self.handle.core;
-        if core.is_inside() {
-            core.log(
-                Level::Error,
-                "block() was called inside a listener; it must be called outside".to_owned(),
+        if let Some(listener) = core.caught() {
+            let what = format!(
+                "block() was called inside '{listener}', which the bus is waiting for; call it on a thread of the program, \
+                 or ask with ask_exit() and return"
             );
-            return Exit::failure("block() was called inside a listener");
+            core.log(Level::Error, what.clone());
+            return Exit::failure(what);
         }
         // Never empty: there is no deadline, and the latch is set by every exit.
         let exit = core.exited.wait(None).unwrap_or_else(Exit::dropped);

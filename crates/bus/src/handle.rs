@@ -167,7 +167,9 @@ impl Handle {
     /// missed.
     ///
     /// # Errors
-    /// The time was over, or the bus has exited and the state will not come any more.
+    /// [`WaitError::TimedOut`] when the patience was over, [`WaitError::Exited`] if the bus has exited, so that the state
+    /// will not come any more, and [`WaitError::Inside`], at once, in a listener that the bus itself is waiting for.
+    /// Listeners that run elsewhere, such as those of a topic of your own on the publisher's thread, may wait.
     pub fn wait(&self, states: impl Into<States>, patience: Option<Duration>) -> Result<State, WaitError> {
         self.core.wait(states.into(), patience)
     }

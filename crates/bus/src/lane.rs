@@ -20,14 +20,14 @@ use crate::timing::TimingOutcome;
 use crate::topic::LOG;
 
 thread_local! {
-    /// The address of the bus of which this thread is a lane, if it is one.
-    static INSIDE: Cell<Option<usize>> = const { Cell::new(None) };
+    /// The address of the bus of which this thread is a lane, if it is one, and which lane.
+    static INSIDE: Cell<Option<(usize, u64)>> = const { Cell::new(None) };
 }
 
 /// Whether this thread is a lane of the bus at this address: it runs its listeners, and the wakers and destructors
 /// between them. To wait for the bus there would be to wait for oneself.
 pub(crate) fn is_inside(bus: usize) -> bool {
-    INSIDE.with(Cell::get) == Some(bus)
+    INSIDE.with(Cell::get).is_some_and(|(of, _)| of == bus)
 }
 
 impl Core {
@@ -37,6 +37,23 @@ impl Core {
 
     pub(crate) fn is_inside(&self) -> bool {
         is_inside(self.address())
+    }
+
+    /// Who runs on this thread while the bus can do nothing but wait for them: here no state comes, however long one waits.
+    /// Nobody on any other thread, and nobody who was given up: for those the bus goes on.
+    pub(crate) fn caught(&self) -> Option<Arc<str>> {
+        let lane = INSIDE.with(Cell::get).filter(|(bus, _)| *bus == self.address())?.1;
+        let shared = self.lock();
+        if lane != shared.lane {
+            return None;
+        }
+        Some(match (shared.machine.work(), &shared.round) {
+            (Some(Work::Listener { index, .. }), Some(round)) if !self.is_logging() => {
+                Arc::clone(&round.tags()[*index].name)
+            }
+            (Some(_), _) => self.log_listener(),
+            (None, _) => Arc::from("a waker or a destructor"),
+        })
     }
 
     /// Makes the lane and the keeper, unless they are there: a bus that nobody has asked for anything has no thread, so a
@@ -59,7 +76,7 @@ impl Core {
 
     /// The body of a lane thread. `own` tells this lane from those that replace it.
     fn run_lane(self: Arc<Core>, own: u64) {
-        INSIDE.with(|inside| inside.set(Some(self.address())));
+        INSIDE.with(|inside| inside.set(Some((self.address(), own))));
         let mut shared = self.lock();
         while shared.lane == own {
             if let Some(foreign) = shared.foreign.pop_front() {
@@ -227,10 +244,7 @@ impl Core {
             (Work::Listener { index, .. }, Some(round)) => {
                 reason.by(&round.tags()[*index].name, round.channel())
             }
-            _ => {
-                let name = self.log_at.lock().clone();
-                reason.by(&name.unwrap_or_else(|| Arc::from("a log listener")), LOG.name())
-            }
+            _ => reason.by(&self.log_listener(), LOG.name()),
         }
     }
 }

@@ -76,8 +76,13 @@ impl Core {
     }
 
     /// A thread that ends has no list any more; what its last destructors say goes to `tracing`.
-    fn is_logging(&self) -> bool {
+    pub(crate) fn is_logging(&self) -> bool {
         LOGGING.try_with(|logging| logging.borrow().contains(&self.address())).unwrap_or(true)
+    }
+
+    /// The log listener that the lane is at.
+    pub(crate) fn log_listener(&self) -> Arc<str> {
+        self.log_at.lock().clone().unwrap_or_else(|| Arc::from("a log listener"))
     }
 
     /// Whether this is the lane, and a log listener has hung on it before.

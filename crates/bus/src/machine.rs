@@ -133,6 +133,11 @@ impl<F: Report> Machine<F> {
         std::mem::take(&mut self.effects)
     }
 
+    /// The step that the lane is at.
+    pub(crate) fn work(&self) -> Option<&Work<F>> {
+        self.call.as_ref().map(|call| &call.work)
+    }
+
     /// When the step that the lane is at must be over.
     pub(crate) fn deadline(&self) -> Option<Tick> {
         self.call.as_ref().map(|call| call.deadline)

@@ -32,6 +32,14 @@ pub enum WaitError {
         /// The exit.
         exit: Exit,
     },
+    /// It was to wait inside a listener that the bus is waiting for, so the state could not come. The cure is to ask for
+    /// what is wanted and return, or to have another thread or a task wait, with [`Handle::when`](crate::Handle::when).
+    Inside {
+        /// The states that were to be waited for.
+        states: States,
+        /// The listener.
+        listener: Arc<str>,
+    },
 }
 
 impl fmt::Display for WaitError {
@@ -39,6 +47,11 @@ impl fmt::Display for WaitError {
         match self {
             WaitError::TimedOut { states, waited } => write!(f, "the bus was not {states} within {waited:?}"),
             WaitError::Exited { states, exit } => write!(f, "the bus will never be {states} again: {exit}"),
+            WaitError::Inside { states, listener } => write!(
+                f,
+                "the bus cannot become {states} inside '{listener}', since it waits for '{listener}' to return; ask for what \
+                 is wanted and return, or have another thread or a task wait, with when()"
+            ),
         }
     }
 }
@@ -126,6 +139,12 @@ impl Core {
         patience: Option<Duration>,
     ) -> Result<State, WaitError> {
         let waiter = self.watch(states);
+        if waiter.id.is_some()
+            && patience != Some(Duration::ZERO)
+            && let Some(listener) = self.caught()
+        {
+            return Err(WaitError::Inside { states, listener });
+        }
         // A patience beyond what the clock can count is endless.
         let until = patience.and_then(|patience| Instant::now().checked_add(patience));
         let answer = waiter.latch.wait(until);
