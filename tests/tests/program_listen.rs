@@ -40,7 +40,23 @@ fn a_taken_port_is_named_with_its_holder_and_the_cure_and_all_else_is_given_back
     assert!(!folder.at("first.sock").exists());
     let at = format!("cannot listen on {address}");
     failed(&folder, &ended, &[&at, &holder, "end that process or choose another address"]);
-    assert!(ended.stderr.lines().last().unwrap().starts_with("error: start failed: "), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("end that process").count(), 1, "{}", ended.stderr);
+    let last = "error: the site 'site' did not start because of 'http'; see the log above";
+    assert_eq!(ended.stderr.lines().last(), Some(last));
+}
+
+#[test]
+fn the_last_word_on_a_failed_start_has_the_cause_if_the_log_is_held_back() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    for filter in ["off", "sitebus_bus=off,info"] {
+        let folder = listening_on(&format!("\"{address}\""));
+        let ended = Site::behind(&["env", &format!("RUST_LOG={filter}")], program!(), &folder).ends();
+        let errors: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("cannot listen")).collect();
+        assert_eq!(errors.len(), 1, "{}", ended.stderr);
+        let start = "error: the site 'site' did not start: 'http' failed on 'start': ";
+        assert!(errors[0].starts_with(start), "{}", ended.stderr);
+    }
 }
 
 #[test]

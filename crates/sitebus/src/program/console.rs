@@ -136,6 +136,13 @@ impl Visit for Said {
     }
 }
 
+/// Whether standard error has everything that the bus says of failures: it has unless `RUST_LOG` holds it back, or the
+/// program has a subscriber of its own.
+pub(crate) fn has_shown_failures() -> bool {
+    let ours = tracing::dispatcher::get_default(|log| log.is::<Line>());
+    ours && tracing::enabled!(target: "sitebus_bus::log", Level::ERROR)
+}
+
 /// Says on standard error why the program ends, after whatever the log has said.
 pub(crate) fn error(error: &dyn fmt::Display) {
     use io::Write;

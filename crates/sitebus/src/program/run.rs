@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::anyhow;
+
 use super::args::SiteArgs;
 use super::assembly::{Site, Source};
 use super::restart::{self, Image};
@@ -13,7 +15,7 @@ use crate::front::Swap;
 use crate::http::Http;
 use crate::os::{resource, signal};
 use crate::signals::Signals;
-use crate::{Bus, Error, Exit, Level};
+use crate::{Bus, Error, Exit, Failures, Level};
 
 pub(crate) fn run(program: Program, args: SiteArgs) -> ExitCode {
     let image = Image::capture();
@@ -71,10 +73,19 @@ fn serve(
     let exit = bus.block();
     bus.log(Level::Info, exit.to_string());
     match started {
-        Err(error @ Error::Failed { .. }) => Err(error.into()),
+        Err(Error::Failed { failures, .. }) => Err(not_started(bus.name(), &failures)),
         // An exit that somebody asked for while the site started is an exit like any other.
         _ => Ok(exit),
     }
+}
+
+/// The last word on standard error. If the log goes there too, it has told each cause when it came: not twice, then.
+fn not_started(site: &str, failures: &Failures) -> anyhow::Error {
+    if !console::has_shown_failures() {
+        return anyhow!("the site '{site}' did not start: {failures}");
+    }
+    let who: Vec<String> = failures.iter().map(|failure| format!("'{}'", failure.listener())).collect();
+    anyhow!("the site '{site}' did not start because of {}; see the log above", who.join(", "))
 }
 
 /// What the process inherited and a server does not want: blocked signals, and few descriptors.
