@@ -99,6 +99,8 @@ pub const LOG: Topic<Record> = Topic::new("log");
 
 /// Topics that plugins share with one another. They use std types, so that nobody must import a plugin.
 pub mod topics {
+    use std::path::PathBuf;
+
     use super::Topic;
 
     /// Log files are to be opened again, because somebody has moved them away.
@@ -109,4 +111,11 @@ pub mod topics {
     pub const SIGNAL: Topic<i32> = Topic::new("signal");
     /// A server accepts at this address: a URL such as `http://127.0.0.1:8080`, or `unix:/run/site.sock`.
     pub const LISTENING: Topic<str> = Topic::new("listening");
+    /// These files and folders are part of the program from now on, as templates and configuration are: whoever watches
+    /// files acts when one of them changes. Publish before reading a file, so that no change falls in between.
+    pub const WATCH: Topic<[PathBuf]> = Topic::new("watch");
+    /// These need not be watched any longer, however often that was asked for.
+    pub const UNWATCH: Topic<[PathBuf]> = Topic::new("unwatch");
+    /// These files have changed, were created or are gone. Told before anything is done about it.
+    pub const CHANGED: Topic<[PathBuf]> = Topic::new("changed");
 }
