@@ -4,6 +4,7 @@ pub mod alone;
 pub mod claim;
 pub mod descriptors;
 pub mod group;
+pub mod group;
 pub mod interrupt;
 pub mod local;
 pub mod lock;
