@@ -79,8 +79,8 @@ impl Told {
 }
 
 impl<S: Service<Request<Body>>> Answer<S> {
-    /// Calls the service at once if it is ready. hyper reads on before it polls the answer for the first time, and a
-    /// request that still waited then would cost it another buffer.
+    /// Calls the service at once if it is ready: a request that waits is one more thing to move, and keeps hyper from using
+    /// its buffer again.
     pub(crate) fn ask(service: &mut S, request: Request<Body>, told: Told) -> Answer<S>
     where
         S: Clone,

@@ -88,6 +88,9 @@ impl Body {
         if incoming.size_hint().lower() > limit {
             return None;
         }
+        if http1 {
+            origin.body_begins();
+        }
         let inner = Inner::Received(Box::new(Received {
             incoming,
             left: limit,
@@ -170,6 +173,9 @@ impl Received {
         use http_body::Body as _;
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         self.waits(polled.is_pending());
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) || self.incoming.is_end_stream() {
+            self.ends(cx);
+        }
         polled.map(|frame| {
             frame.map(|frame| {
                 frame.map_err(|error| BodyError::Broken(error.into())).and_then(|frame| self.spend(frame))
@@ -183,6 +189,14 @@ impl Received {
         }
     }
 
+    /// Whoever reads the body may be another task, and that of the connection must know that it may watch the peer.
+    fn ends(&self, cx: &Context<'_>) {
+        if let Some(slot) = &self.watched {
+            slot.body_ends();
+            slot.wake_from(cx.waker());
+        }
+    }
+
     fn spend(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
         let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
         self.left = self.left.checked_sub(bytes).ok_or(BodyError::TooLarge { limit: self.limit })?;
@@ -192,7 +206,10 @@ impl Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        self.waits(false); // nobody waits for the rest any more
+        if let Some(slot) = &self.watched {
+            slot.wants_body(false); // nobody waits for the rest any more
+            slot.body_ends();
+        }
     }
 }
 

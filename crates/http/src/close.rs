@@ -27,7 +27,7 @@ const SETTLED: Duration = Duration::from_millis(200);
 pub(crate) async fn close(mut io: Io, unread: &[u8], ended: Ended, limits: &Limits) {
     io.slot().closes();
     match ended {
-        Ended::Cut | Ended::Stalled | Ended::Silent | Ended::Panicked(_) => {
+        Ended::Cut | Ended::Stalled | Ended::HalfClosed | Ended::Silent | Ended::Panicked(_) => {
             // An answer may be half written, and must not look like a whole one.
             io.into_stream().0.abort();
             return;
@@ -67,7 +67,7 @@ fn needs_lingering(io: &Io, unread: &[u8], limits: &Limits) -> bool {
         return false; // its place is needed
     }
     let long_idle = slot.idle_since().is_some_and(|since| since.elapsed() >= SETTLED.min(limits.linger));
-    let nothing_pending = slot.phase() == Phase::Idle && unread.is_empty();
+    let nothing_pending = slot.phase() == Phase::Idle && unread.is_empty() && !io.has_ahead();
     !(nothing_pending && (slot.peer_has_ended() || long_idle))
 }
 

@@ -34,6 +34,8 @@ fn http1(limits: &Limits) -> http1::Builder {
     // The time of heads is kept by the driver, which knows a half-sent head from an idle connection and needs no timer for
     // each request.
     builder.timer(TokioTimer::new()).header_read_timeout(None);
+    // A client that has said all may still wait for the answer. Whether it does is watched by the socket's wrapper.
+    builder.half_close(true);
     builder.max_header_size(limits.header_bytes).max_buf_size(BUFFER.max(limits.header_bytes));
     if limits.header_count != DEFAULT_HEADER_COUNT {
         builder.max_headers(limits.header_count);

@@ -35,6 +35,8 @@ pub(crate) enum Ended {
     Late,
     /// The peer did not move while it was its turn.
     Stalled,
+    /// The peer had ended its side, and its answer was not finished in time.
+    HalfClosed,
     /// Nothing was in progress, and the peer did not say goodbye.
     Silent,
     /// By order.
@@ -87,11 +89,12 @@ impl<'a> Driver<'a> {
                 connection.as_mut().finish();
                 continue;
             }
-            let Some(due) = self.due(phase) else { return Poll::Pending };
+            let Some(due) = self.due(phase, P::BYTES_ARE_A_HEAD) else { return Poll::Pending };
             if now >= due {
                 return Poll::Ready(match phase {
                     Phase::Head => Ended::Late,
-                    Phase::Busy => Ended::Stalled,
+                    Phase::Busy if self.slot.waits_for_peer() => Ended::Stalled,
+                    Phase::Busy => Ended::HalfClosed,
                     Phase::Idle => Ended::Silent,
                 });
             }
@@ -146,12 +149,13 @@ impl<'a> Driver<'a> {
         phase == Phase::Idle && !self.finishing && now >= self.since.saturating_add(self.idle_time)
     }
 
-    fn due(&self, phase: Phase) -> Option<u64> {
+    fn due(&self, phase: Phase, one_at_a_time: bool) -> Option<u64> {
         let time = match phase {
             Phase::Idle if !self.finishing => self.idle_time,
             Phase::Idle => nanos(GOODBYE),
             Phase::Head => nanos(self.limits.header_time),
             Phase::Busy if self.slot.waits_for_peer() => nanos(self.limits.stall_time),
+            Phase::Busy if one_at_a_time && self.slot.peer_has_ended() => nanos(self.limits.half_closed_time),
             Phase::Busy => return None,
         };
         Some(self.since.saturating_add(time))

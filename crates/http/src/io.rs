@@ -1,11 +1,12 @@
 //! The socket as hyper sees it.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::slot::{CUT, FINISH, Slot, YIELD};
@@ -14,20 +15,29 @@ use sitebus_serve::{Entry, Stream};
 /// A head and a body that are as small as this together are cheaper to copy than to have gathered by the kernel.
 const SMALL: usize = 1024;
 
+/// What a client sends while it waits for an answer is kept up to here; beyond that nobody looks whether it is still there.
+const MOST_AHEAD: usize = 16 * 1024;
+
+/// Resolves when the peer is gone.
+type Gone = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A socket with its place in the table, which lasts as long as the socket does, upgraded or not.
 ///
-/// Bytes that were read to find out the protocol are read once more by hyper. With HTTP/1 its shutdown does nothing, so
+/// Bytes that were read to find out the protocol are read once more by hyper. While a request of HTTP/1 is being answered
+/// hyper reads nothing, so whether the peer is still there is watched here: see [`Io::watch`]. With HTTP/1 its shutdown does nothing, so
 /// that the socket can be taken back when hyper is done with it.
 pub(crate) struct Io {
     stream: Stream,
     ahead: Bytes,
+    /// Of a peer that has ended its side while a request was being answered.
+    gone: Option<Gone>,
     entry: Entry<Slot>,
     shuts_down: bool,
 }
 
 impl Io {
     pub(crate) fn new(stream: Stream, entry: Entry<Slot>) -> Io {
-        Io { stream, ahead: Bytes::new(), entry, shuts_down: false }
+        Io { stream, ahead: Bytes::new(), gone: None, entry, shuts_down: false }
     }
 
     pub(crate) fn slot(&self) -> &Arc<Slot> {
@@ -47,10 +57,56 @@ impl Io {
         self.ahead = ahead;
     }
 
+    /// Whether there are bytes of the peer that hyper has not got.
+    pub(crate) fn has_ahead(&self) -> bool {
+        self.ahead.has_remaining()
+    }
+
     /// From now on a shutdown shuts down.
     pub(crate) fn shutting_down(mut self) -> Io {
         self.shuts_down = true;
         self
+    }
+
+    /// Finds out whether the peer is gone, while it is our turn to speak. A reset is an error, and so the end of the handler;
+    /// an end of the peer's side is noted, for the driver to bear with it for a while.
+    fn watch(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut room = [MaybeUninit::uninit(); 2048];
+        while !self.slot().peer_has_ended() && self.ahead.len() < MOST_AHEAD {
+            let mut into = ReadBuf::uninit(&mut room);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut into) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(read) => read?,
+            }
+            self.slot().has_read(into.filled().len());
+            self.keep(into.filled());
+        }
+        if self.slot().peer_has_ended() { self.watch_half_closed(cx) } else { Ok(()) }
+    }
+
+    /// A request that came before its turn.
+    fn keep(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let mut ahead = BytesMut::from(std::mem::take(&mut self.ahead));
+            ahead.extend_from_slice(bytes);
+            self.ahead = ahead.freeze();
+        }
+    }
+
+    #[cold]
+    fn watch_half_closed(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.gone.is_none() {
+            // Without a descriptor for it, a reset is found when something is sent, or the driver's patience ends.
+            let gone: Gone = match self.stream.peer_is_gone() {
+                Ok(gone) => Box::pin(gone),
+                Err(_) => Box::pin(std::future::pending()),
+            };
+            self.gone = Some(gone);
+        }
+        match self.gone.as_mut().map(|gone| gone.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Poll::Pending) | None => Ok(()),
+        }
     }
 
     /// Nothing has come; but an order to close may be waiting for exactly that, so look closely.
@@ -96,6 +152,7 @@ impl AsyncRead for Io {
             let fits = self.ahead.len().min(into.remaining());
             let first = self.ahead.split_to(fits);
             into.put_slice(&first);
+            self.slot().hears();
             return Poll::Ready(Ok(()));
         }
         let before = into.filled().len();
@@ -148,6 +205,10 @@ impl AsyncWrite for Io {
 
     #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes whenever it has been polled, also if there is nothing to send.
+        if !self.shuts_down && self.slot().is_answering() {
+            self.watch(cx)?;
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -25,6 +25,10 @@ pub struct Limits {
     /// How long a peer may take no byte of its answer, or send no byte of a body that a handler waits for, before the
     /// connection is cut. With HTTP/2 only the first, and only if the whole connection is stuck. Default 60 s.
     pub stall_time: Duration,
+    /// How long a handler may go on without sending anything for a client that has ended its side of the connection, before
+    /// it is dropped. Such a client may be waiting for its answer, or be gone, and nothing tells the two apart; one that
+    /// resets the connection is known to be gone, and its handler is dropped at once. HTTP/1 only. Default 5 s.
+    pub half_closed_time: Duration,
     /// How long a connection that we close goes on reading, so that the last answer is not lost to a reset. Default 2 s.
     pub linger: Duration,
     /// Connections at a time, over all listeners. At the limit the ones that were idle for longest are closed; while none
@@ -43,6 +47,7 @@ impl Default for Limits {
             body_bytes: 16 * 1024 * 1024,
             idle_time: Duration::from_secs(75),
             stall_time: Duration::from_secs(60),
+            half_closed_time: Duration::from_secs(5),
             linger: Duration::from_secs(2),
             connections: 10_000,
             streams: 200,

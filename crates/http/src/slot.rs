@@ -45,6 +45,8 @@ pub(crate) struct Slot {
     ended: AtomicBool,
     write_blocked: AtomicBool,
     body_wanted: AtomicBool,
+    /// The body of a request has not been received to its end.
+    body_open: AtomicBool,
     upgraded: AtomicBool,
     closing: AtomicBool,
     moved: AtomicU32,
@@ -78,6 +80,7 @@ impl Slot {
             ended: AtomicBool::new(false),
             write_blocked: AtomicBool::new(false),
             body_wanted: AtomicBool::new(false),
+            body_open: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             moved: AtomicU32::new(0),
@@ -121,6 +124,14 @@ impl Slot {
         }
     }
 
+    /// Wakes the task of the connection, unless it is the one that has this waker.
+    pub(crate) fn wake_from(&self, waker: &Waker) {
+        let known = self.waker.lock().clone();
+        if let Some(known) = known.filter(|known| !known.will_wake(waker)) {
+            known.wake();
+        }
+    }
+
     /// Resolves when the server begins to stop.
     pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut stopping = self.site.stopping.subscribe();
@@ -138,8 +149,13 @@ impl Slot {
             self.ended.store(true, Ordering::Relaxed);
         } else {
             self.heard.store(true, Ordering::Relaxed);
-            self.has_moved();
         }
+        self.has_moved();
+    }
+
+    /// hyper gets bytes that were read ahead.
+    pub(crate) fn hears(&self) {
+        self.heard.store(true, Ordering::Relaxed);
     }
 
     #[inline]
@@ -175,11 +191,20 @@ impl Slot {
         self.calls.store(calls.wrapping_add(1), Ordering::Relaxed);
         self.heard.store(false, Ordering::Relaxed);
         self.body_wanted.store(false, Ordering::Relaxed);
+        self.body_open.store(false, Ordering::Relaxed);
         self.idle_since.store(NOT_IDLE, Ordering::Relaxed);
     }
 
     pub(crate) fn wants_body(&self, wanted: bool) {
         self.body_wanted.store(wanted, Ordering::Relaxed);
+    }
+
+    pub(crate) fn body_begins(&self) {
+        self.body_open.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn body_ends(&self) {
+        self.body_open.store(false, Ordering::Release);
     }
 
     pub(crate) fn upgrade(&self) {
@@ -224,6 +249,15 @@ impl Slot {
         self.upgraded.load(Ordering::Acquire)
     }
 
+    /// A request was received to its end, and its answer was not sent to its end. The protocol reads nothing meanwhile.
+    #[inline]
+    pub(crate) fn is_answering(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) > 0
+            && !self.body_open.load(Ordering::Acquire)
+            && !self.is_upgraded()
+    }
+
+    #[inline]
     pub(crate) fn peer_has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }

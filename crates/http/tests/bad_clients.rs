@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
+use socket2::SockRef;
 
 use sitebus_http::{Body, BodyError, Http, Limits};
 use support::{Client, Site, greeter, start, wait_until};
@@ -190,23 +191,32 @@ fn a_client_that_leaves_in_the_middle_cancels_its_handler() {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
-    let (began, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (begins, ends) = (Arc::clone(&began), Arc::clone(&ended));
-    let site = start(Http::new("http").handler(move |_| {
-        begins.fetch_add(1, Ordering::SeqCst);
-        let guard = Ended(Arc::clone(&ends));
-        async move {
-            std::future::pending::<()>().await;
-            drop(guard);
-            Response::new(Body::empty())
+    let hour = Duration::from_secs(3600);
+    for (resets, patience) in [(true, hour), (false, Duration::from_millis(300))] {
+        let (began, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (begins, ends) = (Arc::clone(&began), Arc::clone(&ended));
+        let mut limits = quick();
+        limits.half_closed_time = patience;
+        let http = Http::new("http").limits(limits).handler(move |_| {
+            begins.fetch_add(1, Ordering::SeqCst);
+            let guard = Ended(Arc::clone(&ends));
+            async move {
+                std::future::pending::<()>().await;
+                drop(guard);
+                Response::new(Body::empty())
+            }
+        });
+        let site = start(http);
+        let mut client = site.connect();
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+        wait_until("the handler runs", || began.load(Ordering::SeqCst) == 1);
+        if resets {
+            SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).unwrap();
         }
-    }));
-    let mut client = site.connect();
-    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
-    wait_until("the handler runs", || began.load(Ordering::SeqCst) == 1);
-    drop(client);
-    wait_until("the handler is dropped", || ended.load(Ordering::SeqCst) == 1);
-    site.wait_for_connections(0);
+        drop(client);
+        wait_until("the handler is dropped", || ended.load(Ordering::SeqCst) == 1);
+        site.wait_for_connections(0);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A connection that was accepted: bytes in both directions, through tokio's traits.
@@ -50,6 +50,28 @@ impl Stream {
         self.socket().shutdown(Shutdown::Write)
     }
 
+    /// Resolves when the peer is known to be gone: it has reset the connection or, at a Unix socket, has closed it already.
+    /// That it has said its last word is not enough, since it may still be waiting for ours.
+    ///
+    /// For a connection whose end was read. Watching needs a descriptor of its own, and a tokio runtime with network.
+    ///
+    /// # Errors
+    /// There is no descriptor left.
+    pub fn peer_is_gone(&self) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+        // The readiness of the connection's own descriptor tells of the end for ever, so nobody could be woken by more.
+        let again = self.socket().try_clone()?;
+        let watched = match &self.inner {
+            Inner::Tcp(_) => Inner::Tcp(TcpStream::from_std(again.into())?),
+            Inner::Unix(_) => Inner::Unix(UnixStream::from_std(again.into())?),
+        };
+        Ok(async move {
+            let now = watched.ready(Interest::READABLE | Interest::WRITABLE).await;
+            if now.is_ok_and(|now| !now.is_write_closed()) {
+                let _ = watched.ready(Interest::ERROR).await; // an error says that the runtime ends
+            }
+        })
+    }
+
     /// Closes with a reset instead of an orderly end, so that the peer cannot take what it got for the whole.
     pub fn abort(self) {
         // Closing with a linger time of zero resets (socket(7), SO_LINGER). If that fails, the end is an orderly one.
@@ -60,6 +82,15 @@ impl Stream {
         match &self.inner {
             Inner::Tcp(stream) => SockRef::from(stream),
             Inner::Unix(stream) => SockRef::from(stream),
+        }
+    }
+}
+
+impl Inner {
+    async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match self {
+            Inner::Tcp(stream) => stream.ready(interest).await,
+            Inner::Unix(stream) => stream.ready(interest).await,
         }
     }
 }
