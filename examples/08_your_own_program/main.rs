@@ -35,7 +35,10 @@ fn main() -> ExitCode {
     let greeting = Greeting::default();
     let router = Router::new().route("/", get(greet)).with_state(Arc::clone(&greeting));
     sitebus::main(|program| {
-        program.app("shop", router).section("shop", move |bus, shop: Option<Shop>| open(bus, shop, greeting))
+        program
+            .version(env!("CARGO_PKG_VERSION"))
+            .app("shop", router)
+            .section("shop", move |bus, shop: Option<Shop>| open(bus, shop, greeting))
     })
 }
 

@@ -1,5 +1,5 @@
 //! A program of somebody's own, for the tests: `sitebus::main` with an application that takes uploads, and a plugin that
-//! can hang.
+//! can hang. Where a file `needs-no-routes` lies in the current folder, it has other things to do than to serve.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +12,8 @@ use sitebus::{Handle, Level, priority};
 fn main() -> ExitCode {
     let upload = |body: Bytes| async move { format!("{} bytes\n", body.len()) };
     let shop = Router::new().route("/upload", post(upload)).route("/panic", get(panic));
-    sitebus::main(|program| program.app("shop", shop).plugin(hang))
+    let needs_routes = !Path::new("needs-no-routes").exists();
+    sitebus::main(|program| program.app("shop", shop).plugin(hang).needs_routes(needs_routes))
 }
 
 /// A start or a stop that waits for ever, where a FIFO of this name lies in the current folder.

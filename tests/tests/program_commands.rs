@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use sitebus_tests::{Ended, Folder, Site, program, run};
+use sitebus_tests::{Ended, Folder, Site, own_program, program, run};
 
 const FIRST: [&str; 3] = ["public/", "public/index.html", "site.toml"];
 
@@ -100,6 +100,54 @@ fn help_and_version_go_to_standard_output_with_status_0() {
     let (_, ended) = in_empty(&["--version"]);
     let version = format!("sitebus {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!((ended.code, ended.stdout), (Some(0), version));
+}
+
+#[test]
+fn a_program_of_ones_own_speaks_of_itself() {
+    let (folder, sitebus) = (Folder::empty(), env!("CARGO_PKG_VERSION"));
+    fs::copy(own_program!(), folder.at("shop")).unwrap();
+    for (program, name) in [(own_program!(), "own-program-under-test"), (&folder.at("shop"), "shop")] {
+        let version = run(program, folder.path(), &["--version"]).stdout;
+        assert_eq!(version, format!("{name} made with sitebus {sitebus}\n"));
+        let help = run(program, folder.path(), &["--help"]).stdout;
+        assert!(help.contains(&format!("Usage: {name} <COMMAND>")), "{help}");
+        let help = run(program, folder.path(), &["run", "--help"]).stdout;
+        assert!(help.contains(&format!("Usage: {name} run ")), "{help}");
+    }
+}
+
+#[test]
+fn init_of_a_program_of_ones_own_writes_a_site_of_that_program() {
+    let folder = Folder::empty();
+    let ended = run(own_program!(), folder.path(), &["init"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.ends_with("\nnext: own-program-under-test run\n"), "{}", ended.stdout);
+    assert!(folder.read("site.toml").contains("own-program-under-test check "));
+    let site = Site::start_with(own_program!(), &folder, &["run", "--set", r#"http.listen=["127.0.0.1:0"]"#]);
+    assert_eq!(site.get("/shop/upload").status, 405, "the application is there");
+    site.stop();
+}
+
+#[test]
+fn a_program_with_other_things_to_do_needs_no_routes_and_then_listens_nowhere() {
+    let folder = Folder::empty();
+    folder.write("site.toml", "");
+    let refused = run(own_program!(), folder.path(), &["check"]);
+    assert!(refused.stderr.contains("the site has no routes"), "{}", refused.stderr);
+
+    folder.write("needs-no-routes", "");
+    let checked = run(own_program!(), folder.path(), &["check"]);
+    assert_eq!(checked.stdout, "site.toml is right: the site 'site' listens nowhere\n", "{}", checked.stderr);
+    let site = Site::start(own_program!(), &folder);
+    assert_eq!(site.reload(), sitebus_tests::Verdict::Reloaded);
+    folder.write("site.toml", "[http]\nlisten = [\"127.0.0.1:0\"]\n");
+    assert_eq!(site.reload(), sitebus_tests::Verdict::Refused);
+    site.says("a site that does not serve cannot begin to");
+    site.signal("USR2".parse().unwrap());
+    site.says_times(2, "Bus STARTED");
+    assert_eq!(site.get("/").status, 404);
+    let ended = site.stop();
+    assert_eq!(ended.stderr.matches("listening on").count(), 1, "{}", ended.stderr);
 }
 
 #[test]

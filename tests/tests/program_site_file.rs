@@ -178,7 +178,7 @@ fn a_missing_file_and_a_folder_are_refused_with_what_to_do() {
         "no/where.toml",
         &[],
         None,
-        &["there is no site file", "`sitebus init` writes a first one"],
+        &["there is no site file", "the command `init` writes a first one"],
     );
 }
 

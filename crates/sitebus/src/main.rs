@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sitebus::main(|program| program)
+    sitebus::main(|program| program.name("sitebus").version(env!("CARGO_PKG_VERSION")))
 }

@@ -13,11 +13,11 @@ mod state;
 mod stderr;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use clap::Parser;
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -29,6 +29,8 @@ use crate::site::{Known, Section};
 
 /// What the program knows beyond the site file's own sections: applications, sections and plugins of the user's.
 pub struct Program {
+    name: Option<String>,
+    version: Option<String>,
     known: Known,
     apps: BTreeMap<String, App>,
     sections: Vec<Box<dyn Joined>>,
@@ -41,32 +43,36 @@ pub struct Program {
 ///
 /// Returns the status of the process: 0 done, 1 refused or failed, 2 bad usage or a bad site file.
 ///
+/// `assemble` runs first of all and for every command, `--help` too, so it should only name the parts; what takes time or
+/// may fail belongs into [`Program::plugin`].
+///
 /// ```no_run
 /// use std::process::ExitCode;
 ///
 /// fn main() -> ExitCode {
 ///     let shop = axum::Router::new().route("/", axum::routing::get(|| async { "Welcome" }));
-///     sitebus::main(|program| program.app("shop", shop))
+///     sitebus::main(|program| program.version(env!("CARGO_PKG_VERSION")).app("shop", shop))
 /// }
 /// ```
 pub fn main(assemble: impl FnOnce(Program) -> Program) -> ExitCode {
     console::install();
-    let args = match Args::try_parse() {
+    let program = assemble(Program::new());
+    let name = program.name.clone().unwrap_or_else(name_of_executable);
+    let args = match Args::read(&name, program.version_line()) {
         Ok(args) => args,
         Err(usage) => {
             let _ = usage.print(); // there is nowhere left to say so
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(BAD_USAGE));
         }
     };
-    let program = assemble(Program::new());
-    if let Some(mistake) = program.mistake {
-        console::error(&mistake);
+    if let Some(mistake) = &program.mistake {
+        console::error(mistake);
         return ExitCode::from(BAD_USAGE);
     }
     match args.command {
         Command::Run(site) => run::run(program, site),
         Command::Check { site, json } => check::check(program, site, json),
-        Command::Init { folder } => init::init(&folder),
+        Command::Init { folder } => init::init(&folder, &name, &program.known),
     }
 }
 
@@ -78,12 +84,38 @@ const BAD_USAGE: u8 = 2;
 impl Program {
     fn new() -> Program {
         Program {
+            name: None,
+            version: None,
             known: Known::new(),
             apps: BTreeMap::new(),
             sections: Vec::new(),
             plugins: Vec::new(),
             mistake: None,
         }
+    }
+
+    /// What the program is called in its help, in its version and in the files that `init` writes. Unless it is given, that
+    /// is the name of the file that was executed.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Program {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// What `--version` says after the name, usually `env!("CARGO_PKG_VERSION")`. Unless it is given, `--version` says which
+    /// version of sitebus the program is made with.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Program {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Whether a site file without routes is a mistake, as it is unless this says otherwise: for a program whose plugins
+    /// have other things to do. A site without `[http]` and without routes then listens nowhere.
+    #[must_use]
+    pub fn needs_routes(mut self, needs: bool) -> Program {
+        self.known.needs_routes(needs);
+        self
     }
 
     /// An application that a route of the site file mounts by this name: `app = "shop"`. Any tower service will do, such as
@@ -133,9 +165,20 @@ impl Program {
         self
     }
 
+    fn version_line(&self) -> String {
+        let sitebus = || format!("made with sitebus {}", env!("CARGO_PKG_VERSION"));
+        self.version.clone().unwrap_or_else(sitebus)
+    }
+
     /// The application of a route; the file has been checked against the same list.
     fn application(apps: &Arc<BTreeMap<String, App>>) -> impl Fn(&str) -> Option<App> {
         let apps = Arc::clone(apps);
         move |name| apps.get(name).cloned()
     }
+}
+
+fn name_of_executable() -> String {
+    let executed = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&executed).file_name().map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| "sitebus".to_owned())
 }

@@ -61,7 +61,7 @@ mod tests;
 
 pub use check::Check;
 pub use file::SiteFile;
-pub use init::{FIRST_SITE, FirstFile};
+pub(crate) use init::{FirstFile, first_site};
 pub use known::{Known, NameTaken};
 pub use problem::Problem;
 pub use report::Report;

@@ -2,14 +2,25 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Runs a web site from one file.
 #[derive(Debug, Parser)]
-#[command(version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(about, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// What the command line asks of the program of this name.
+    ///
+    /// # Errors
+    /// It is not understood, or asks for the help or the version.
+    pub(crate) fn read(name: &str, version: String) -> clap::error::Result<Args> {
+        let command = Args::command().name(name.to_owned()).bin_name(name).version(version);
+        Args::from_arg_matches(&command.try_get_matches()?)
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -26,11 +26,12 @@ pub(crate) struct Source {
 }
 
 /// A site that is right, as values.
-pub(crate) struct Site {
+pub(crate) struct Plan {
     pub(crate) name: String,
     /// The folder with what outlives the process.
     pub(crate) state: PathBuf,
-    pub(crate) http: http::Settings,
+    /// None for a site that has other things to do.
+    pub(crate) http: Option<http::Settings>,
     pub(crate) front: Front,
     pub(crate) signals: signals::Settings,
     pub(crate) limits: Limits,
@@ -40,7 +41,7 @@ pub(crate) struct Site {
 
 impl Source {
     /// Reads the file and looks at all of it. Everything that is wrong is in one report, and nothing has been started.
-    pub(crate) fn read(&self) -> Result<Site, Report> {
+    pub(crate) fn read(&self) -> Result<Plan, Report> {
         let file = SiteFile::read(&self.path, &self.overrides)?;
         self.known.check(&file)?;
         let site = section::<SiteSection>(&file, "site")?;
@@ -49,7 +50,7 @@ impl Source {
         let log = section::<LogSection>(&file, "log")?;
         let signals = section::<SignalsSection>(&file, "signals")?;
         let name = site.name.as_ref().map_or_else(|| name_of(&self.path), |name| name.to_string());
-        Ok(Site {
+        Ok(Plan {
             state: site.state.as_ref().map_or_else(
                 || file.folder().join(".sitebus").join(&name),
                 |state| file.folder().join(&**state),
@@ -58,7 +59,7 @@ impl Source {
             front: self.front(&routes, &file)?,
             signals: signals.settings(signal_defaults(&http)),
             limits: limits(&http),
-            http: http_settings(&http, &log, file.folder()),
+            http: self.known.serves(&file).then(|| http_settings(&http, &log, file.folder())),
             routes: routes.list().len(),
             file,
         })

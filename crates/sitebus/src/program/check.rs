@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::args::SiteArgs;
-use super::assembly::{Site, Source};
+use super::assembly::{Plan, Source};
 use super::{BAD_USAGE, Program};
 
 pub(crate) fn check(program: Program, args: SiteArgs, json: bool) -> ExitCode {
@@ -24,14 +24,16 @@ pub(crate) fn check(program: Program, args: SiteArgs, json: bool) -> ExitCode {
     }
 }
 
-fn describe(site: &Site) -> std::io::Result<()> {
-    let addresses: Vec<String> = site.http.listen.iter().map(ToString::to_string).collect();
-    let (name, routes) = (&site.name, site.routes);
+fn describe(site: &Plan) -> std::io::Result<()> {
+    let (file, name) = (site.file.path().display(), &site.name);
+    let Some(http) = &site.http else {
+        return writeln!(anstream::stdout(), "{file} is right: the site '{name}' listens nowhere");
+    };
+    let addresses: Vec<String> = http.listen.iter().map(ToString::to_string).collect();
+    let (addresses, routes) = (addresses.join(", "), site.routes);
     let plural = if routes == 1 { "" } else { "s" };
     writeln!(
         anstream::stdout(),
-        "{} is right: the site '{name}' has {routes} route{plural} and listens on {}",
-        site.file.path().display(),
-        addresses.join(", ")
+        "{file} is right: the site '{name}' has {routes} route{plural} and listens on {addresses}"
     )
 }

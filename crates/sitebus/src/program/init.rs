@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use super::{FAILED, console};
-use crate::site::FIRST_SITE;
+use crate::site::{FirstFile, Known, first_site};
 
-pub(crate) fn init(folder: &Path) -> ExitCode {
-    match write(folder) {
+pub(crate) fn init(folder: &Path, program: &str, known: &Known) -> ExitCode {
+    let site = first_site(program, known);
+    match write(folder, &site) {
         Ok(()) => {
-            let _ = tell(folder); // printing can fail only where nobody reads
+            let _ = tell(folder, &site, program); // printing can fail only where nobody reads
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -24,11 +25,11 @@ pub(crate) fn init(folder: &Path) -> ExitCode {
 }
 
 /// Writes all of it or nothing, and nothing over a file that is there.
-fn write(folder: &Path) -> anyhow::Result<()> {
+fn write(folder: &Path, site: &[FirstFile]) -> anyhow::Result<()> {
     let mut made = Made(Vec::new());
-    for file in FIRST_SITE {
+    for file in site {
         let path = folder.join(file.path);
-        if let Err(error) = made.write_new(&path, file.text) {
+        if let Err(error) = made.write_new(&path, &file.text) {
             if error.kind() == io::ErrorKind::AlreadyExists && path.symlink_metadata().is_ok() {
                 bail!("{} is there already, and is left as it is; choose another folder", path.display());
             }
@@ -67,16 +68,14 @@ impl Drop for Made {
     }
 }
 
-fn tell(folder: &Path) -> io::Result<()> {
+fn tell(folder: &Path, site: &[FirstFile], program: &str) -> io::Result<()> {
     let mut out = anstream::stdout();
-    for file in FIRST_SITE {
+    for file in site {
         writeln!(out, "wrote {}", folder.join(file.path).display())?;
     }
-    let site = folder.join("site.toml");
-    let run = if folder == Path::new(".") {
-        "sitebus run".to_owned()
+    if folder == Path::new(".") {
+        writeln!(out, "\nnext: {program} run")
     } else {
-        format!("sitebus run {}", site.display())
-    };
-    writeln!(out, "\nnext: {run}")
+        writeln!(out, "\nnext: {program} run {}", folder.join("site.toml").display())
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 
-use super::assembly::{Site, Source};
+use super::assembly::{Plan, Source};
 use super::sections::Offer;
 use super::state::StateFolder;
 use crate::front::Swap;
@@ -25,7 +25,8 @@ struct Reload {
 struct Fixed {
     name: String,
     state: PathBuf,
-    threads: usize,
+    /// Of a site that serves.
+    threads: Option<usize>,
     limits: Limits,
     signals: signals::Settings,
 }
@@ -36,7 +37,7 @@ const LAST: Priority = Priority::new(i32::MAX);
 pub(crate) fn subscribe(
     bus: &Handle,
     source: Arc<Source>,
-    site: &Site,
+    site: &Plan,
     routes: Swap,
     offers: Vec<Offer>,
     state: Arc<StateFolder>,
@@ -93,7 +94,9 @@ impl Reload {
         for offer in &self.offers {
             offer(&site.file, reload)?;
         }
-        reload.offer(site.http);
+        if let Some(settings) = site.http {
+            reload.offer(settings);
+        }
         let routes = self.routes.clone();
         Ok(Commit::new(move || {
             drop(routes.replace(site.front));
@@ -103,17 +106,17 @@ impl Reload {
 }
 
 impl Fixed {
-    fn of(site: &Site) -> Fixed {
+    fn of(site: &Plan) -> Fixed {
         Fixed {
             name: site.name.clone(),
             state: site.state.clone(),
-            threads: site.http.threads,
+            threads: site.http.as_ref().map(|http| http.threads),
             limits: site.limits,
             signals: site.signals.clone(),
         }
     }
 
-    fn compare(&self, new: &Site) -> anyhow::Result<()> {
+    fn compare(&self, new: &Plan) -> anyhow::Result<()> {
         let Fixed { name, state, threads, limits, signals } = self;
         ensure!(
             *name == new.name,
@@ -124,10 +127,12 @@ impl Fixed {
             *state == new.state,
             "`state` in [site] cannot change from {old} to {new_state} while the site runs; restart it"
         );
+        let new_threads = new.http.as_ref().map(|http| http.threads);
         ensure!(
-            *threads == new.http.threads,
-            "`threads` in [http] cannot change while the site runs; restart it"
+            threads.is_some() == new_threads.is_some(),
+            "a site that does not serve cannot begin to, nor the other way round, while it runs; restart it"
         );
+        ensure!(*threads == new_threads, "`threads` in [http] cannot change while the site runs; restart it");
         ensure!(
             *limits == new.limits,
             "`drain_timeout` in [http] cannot change while the site runs; restart it"

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::args::SiteArgs;
-use super::assembly::{Site, Source};
+use super::assembly::{Plan, Source};
 use super::restart::{self, Image};
 use super::sections::Joined;
 use super::state::StateFolder;
@@ -38,7 +38,7 @@ pub(crate) fn run(program: Program, args: SiteArgs) -> ExitCode {
 }
 
 fn serve(
-    site: Site,
+    site: Plan,
     source: Arc<Source>,
     sections: Vec<Box<dyn Joined>>,
     plugins: Vec<super::Attach>,
@@ -52,7 +52,9 @@ fn serve(
     Signals::new(signals).subscribe(&bus)?;
 
     let routes = Swap::new(site.front.clone());
-    Http::new("http").settings(site.http.clone()).service(routes.clone()).subscribe(&bus)?;
+    if let Some(settings) = &site.http {
+        Http::new("http").settings(settings.clone()).service(routes.clone()).subscribe(&bus)?;
+    }
 
     let mut offers = Vec::new();
     for section in sections {
@@ -89,7 +91,7 @@ fn not_started(site: &str, failures: &Failures) -> anyhow::Error {
 }
 
 /// What the process inherited and a server does not want: blocked signals, and few descriptors.
-fn prepare_process(site: &Site) -> anyhow::Result<()> {
+fn prepare_process(site: &Plan) -> anyhow::Result<()> {
     signal::unblock(site.signals.actions().map(|(signal, _)| signal))?;
     if let Ok(files) = resource::open_files() {
         let _ = resource::limit_open_files(files.hard); // as many as we may; with fewer it still runs

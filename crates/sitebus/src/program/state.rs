@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
-use super::assembly::Site;
+use super::assembly::Plan;
 use crate::os::claim::{Claim, ClaimError};
 use crate::os::lock::{Lock, LockError};
 
@@ -19,7 +19,7 @@ pub(crate) struct StateFolder {
 
 impl StateFolder {
     /// Makes the folder if it is missing, and takes it.
-    pub(crate) fn take(site: &Site) -> anyhow::Result<StateFolder> {
+    pub(crate) fn take(site: &Plan) -> anyhow::Result<StateFolder> {
         let folder = &site.state;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
             let folder = folder.display();
@@ -40,7 +40,7 @@ impl StateFolder {
 }
 
 /// Whose folder was removed while it runs has no lock that we could find, but still its claim.
-fn claim(site: &Site) -> anyhow::Result<Option<Claim>> {
+fn claim(site: &Plan) -> anyhow::Result<Option<Claim>> {
     match Claim::take(&site.state) {
         Ok(claim) => Ok(Some(claim)),
         Err(ClaimError::Held { by, .. }) => {
@@ -55,7 +55,7 @@ fn claim(site: &Site) -> anyhow::Result<Option<Claim>> {
     }
 }
 
-fn refusal(site: &Site, error: LockError) -> anyhow::Error {
+fn refusal(site: &Plan, error: LockError) -> anyhow::Error {
     match error {
         LockError::Held { by, path } => already_running(site, by, &format!("holds {}", path.display())),
         error => {
@@ -65,7 +65,7 @@ fn refusal(site: &Site, error: LockError) -> anyhow::Error {
     }
 }
 
-fn already_running(site: &Site, by: Option<u32>, how: &str) -> anyhow::Error {
+fn already_running(site: &Plan, by: Option<u32>, how: &str) -> anyhow::Error {
     let who = by.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
     anyhow!(
         "the site '{}' is already running: {who} {how}; stop that one first, or give this one another `name` or `state` \

@@ -173,7 +173,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
             if let Some(name) = neighbour(path) {
                 problem.help(format!("did you mean `{}`?", path.with_file_name(name).display()));
             }
-            problem.help("`sitebus init` writes a first one");
+            problem.help("the command `init` writes a first one");
             problem
         }
         io::ErrorKind::IsADirectory => {
@@ -181,7 +181,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
             if path.join("site.toml").is_file() {
                 problem.help(format!("did you mean `{}`?", path.join("site.toml").display()));
             } else {
-                problem.help(format!("`sitebus init {shown}` writes a first site file into it"));
+                problem.help(format!("the command `init {shown}` writes a first site file into it"));
             }
             problem
         }

@@ -80,6 +80,12 @@ impl Known {
         self.needs_routes = needs;
     }
 
+    /// Whether a site serves over HTTP: unless nothing in its file is about that and the program has other things to do.
+    pub(crate) fn serves(&self, file: &SiteFile) -> bool {
+        let tree = file.tree();
+        self.needs_routes || tree.contains_key("http") || tree.contains_key("route")
+    }
+
     /// Checks the whole file: that every section is known, every key right and every value sensible.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub trait Section: DeserializeOwned + 'static {
 
     /// Looks at what the type cannot say: that a folder exists, that an address is one, that two keys go together.
     ///
-    /// It must not change anything, since `sitebus check` calls it too.
+    /// It must not change anything, since the command `check` calls it too.
     fn check(&self, check: &mut Check<'_>) {
         let _ = check;
     }

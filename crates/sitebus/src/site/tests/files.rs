@@ -17,12 +17,12 @@ fn a_file_that_is_missing_says_how_to_get_one() {
     let folder = folder();
     assert_eq!(
         read(folder.path(), "site.toml"),
-        "error: there is no site file `site.toml`\nhelp: `sitebus init` writes a first one"
+        "error: there is no site file `site.toml`\nhelp: the command `init` writes a first one"
     );
     fs::write(folder.path().join("site.toml"), ROUTE).unwrap();
     assert_eq!(
         read(folder.path(), "sites.toml"),
-        "error: there is no site file `sites.toml`\nhelp: did you mean `site.toml`?\nhelp: `sitebus init` writes a first one"
+        "error: there is no site file `sites.toml`\nhelp: did you mean `site.toml`?\nhelp: the command `init` writes a first one"
     );
     assert_eq!(
         read(folder.path(), "public/index.html/site.toml"),
@@ -35,7 +35,7 @@ fn a_folder_is_no_site_file_but_may_hold_one() {
     let folder = folder();
     assert_eq!(
         read(folder.path(), "public"),
-        "error: `public` is a folder, not a site file\nhelp: `sitebus init public` writes a first site file into it"
+        "error: `public` is a folder, not a site file\nhelp: the command `init public` writes a first site file into it"
     );
     fs::write(folder.path().join("public/site.toml"), ROUTE).unwrap();
     assert_eq!(

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{ROUTE, check, complaint, folder, known, shown};
 use crate::site::{
-    Check, FIRST_SITE, HttpSection, Known, LogSection, Period, Problem, RouteSections, Section,
-    SignalsSection, SiteFile, SiteSection, Size, Spanned,
+    Check, HttpSection, Known, LogSection, Period, Problem, RouteSections, Section, SignalsSection, SiteFile,
+    SiteSection, Size, Spanned, first_site,
 };
 
 #[test]
@@ -176,17 +176,10 @@ fn a_program_without_applications_says_that_they_need_a_program_of_ones_own() {
 #[test]
 fn the_first_site_and_the_example_are_right() {
     let folder = tempfile::tempdir().unwrap();
-    for file in FIRST_SITE {
-        let path = folder.path().join(file.path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, file.text).unwrap();
-    }
-    let first = SiteFile::read(folder.path().join("site.toml"), &[]).unwrap();
-    known().check(&first).unwrap();
+    let first = written_first_site(folder.path(), "sitebus", &Known::new());
     // What stands behind # in the first site is right too. `app` is known here, `api` is its name there.
     let keys = |line: &str| line.starts_with("# ") && line.contains(" = ") || line.starts_with("# [");
-    let bare: Vec<&str> = FIRST_SITE[0]
-        .text
+    let bare: Vec<&str> = first
         .lines()
         .map(|line| if keys(line) { &line[2..] } else { line })
         .filter(|line| !line.contains("`"))
@@ -200,6 +193,34 @@ fn the_first_site_and_the_example_are_right() {
     if example.exists() {
         Known::new().check(&SiteFile::read(example, &[]).unwrap()).unwrap();
     }
+}
+
+/// The text of the site file, which has passed the check.
+fn written_first_site(folder: &std::path::Path, program: &str, known: &Known) -> String {
+    for file in first_site(program, known) {
+        let path = folder.join(file.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, file.text).unwrap();
+    }
+    known.check(&SiteFile::read(folder.join("site.toml"), &[]).unwrap()).unwrap();
+    std::fs::read_to_string(folder.join("site.toml")).unwrap()
+}
+
+#[test]
+fn the_first_site_of_a_program_of_ones_own_names_it_and_mounts_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut known = Known::new();
+    for app in ["shop", "old", "a \"quoted\"\none", ""] {
+        known.app(app);
+    }
+    let first = written_first_site(folder.path(), "my\nshop", &known);
+    assert!(first.contains("#     my?shop check  ") && !first.contains("sitebus check"), "{first}");
+    assert!(first.contains("[[route]]\npath = \"/shop\"\napp = \"shop\"\n"), "{first}");
+    let routes = SiteFile::read(folder.path().join("site.toml"), &[]).unwrap();
+    let routes = routes.section::<RouteSections>("route").unwrap().unwrap();
+    let apps = routes.list().iter().filter_map(|route| Some((&**route.path, &**route.app.as_deref()?)));
+    let apps: Vec<(&str, &str)> = apps.collect();
+    assert_eq!(apps, [("/shop", "shop"), ("/app-2", "old"), ("/app-3", "a \"quoted\"\none"), ("/app-4", "")]);
 }
 
 #[test]
