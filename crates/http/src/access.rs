@@ -1,4 +1,4 @@
-//! The access log: one line for each request that was answered.
+//! The access log: one line for each request that was answered, whoever answered it.
 
 use std::fmt::{self, Write as _};
 use std::time::Instant;
@@ -59,6 +59,13 @@ impl Drop for Line {
             self.log.log(Level::Info, self.to_string());
         }
     }
+}
+
+/// A request that was answered before it was understood, or before all of its head was there: of it only the peer is known.
+///
+/// `127.0.0.1:50312 "-" 400 0 -`: peer, no request, status, no body, and no time, since nobody knows when it began.
+pub(crate) fn refused(log: &Plugin, peer: Peer, status: StatusCode) {
+    log.log(Level::Info, format!("{peer} \"-\" {} 0 -", status.as_u16()));
 }
 
 /// Text from outside, such that nobody can end the line or the quotes, or talk to a terminal.

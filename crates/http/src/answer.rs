@@ -206,6 +206,7 @@ impl Fault {
     #[cold]
     fn answer(self, told: &Told) -> Parts {
         let (mut head, ()) = Response::new(()).into_parts();
+        let mut closes = matches!(self, Fault::Refused(_));
         head.status = match self {
             Fault::Panicked(text) => {
                 told.log(&format!("a handler panicked: {text}; answered with 500"));
@@ -218,7 +219,8 @@ impl Fault {
             }
             Fault::Refused(status) => status,
         };
-        if head.status == StatusCode::PAYLOAD_TOO_LARGE && told.flight.is_http1() {
+        closes |= head.status == StatusCode::PAYLOAD_TOO_LARGE;
+        if closes && told.flight.is_http1() {
             head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         head

@@ -12,7 +12,7 @@ use crate::access::Line;
 use crate::answer::{Answer, Answered, Told};
 use crate::config::Config;
 use crate::slot::{Flight, Slot};
-use crate::{Body, BoxError};
+use crate::{Body, BoxError, host};
 
 /// The user's service on one connection.
 pub(crate) struct Ask<S> {
@@ -47,6 +47,9 @@ where
             self.config.access_log.then(|| Line::begin(&self.slot.site.access, self.slot.peer, &request));
         let told = Told { flight, line, connects: request.method() == Method::CONNECT };
         let (head, incoming) = request.into_parts();
+        if !host::is_proper(head.version, &head.headers) {
+            return Answer::refuse(StatusCode::BAD_REQUEST, told);
+        }
         match Body::received(incoming, self.config.limits.body_bytes, &self.slot, self.http1) {
             Some(body) => Answer::ask(&mut self.service.borrow_mut(), Request::from_parts(head, body), told),
             None => Answer::refuse(StatusCode::PAYLOAD_TOO_LARGE, told),

@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tower_service::Service;
 
+use crate::access;
 use crate::alarm::Alarm;
 use crate::ask::Ask;
 use crate::close;
@@ -38,6 +39,7 @@ where
             let mut connection = config.http1.serve_connection(TokioIo::new(io), ask).with_upgrades();
             let ended = Driver::new(&slot, &config.limits, &mut alarm).run(Pin::new(&mut connection)).await;
             report(&slot, &ended);
+            note_refusal(&slot, &ended, &config);
             let Some(parts) = connection.into_parts() else {
                 return; // upgraded: the socket has another owner
             };
@@ -53,7 +55,10 @@ where
             report(&slot, &ended);
         }
         Err(Nothing::Gone) => {}
-        Err(Nothing::Late) => close::close(io, &[], Ended::Late, &config.limits).await,
+        Err(Nothing::Late) => {
+            note_refusal(&slot, &Ended::Late, &config);
+            close::close(io, &[], Ended::Late, &config.limits).await;
+        }
     }
 }
 
@@ -73,6 +78,31 @@ fn report(slot: &Slot, ended: &Ended) {
         }
         Ended::Silent => tracing::debug!(%peer, "the peer did not say goodbye in time"),
     }
+}
+
+/// What is answered without the service, and so without a request, belongs in the access log too.
+fn note_refusal(slot: &Slot, ended: &Ended, config: &Config) {
+    let status = match ended {
+        Ended::Late => Some(StatusCode::REQUEST_TIMEOUT),
+        Ended::Broken(error) => status_of(error),
+        _ => None,
+    };
+    if let Some(status) = status.filter(|_| config.access_log) {
+        access::refused(&slot.site.access, slot.peer, status);
+    }
+}
+
+/// What hyper has answered by itself, by the error that it gives afterwards.
+fn status_of(error: &hyper::Error) -> Option<StatusCode> {
+    if !error.is_parse() || error.is_parse_version_h2() {
+        return None;
+    }
+    Some(match error.is_parse_too_large() {
+        // hyper has no question that tells the two apart.
+        true if error.to_string().starts_with("URI") => StatusCode::URI_TOO_LONG,
+        true => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        false => StatusCode::BAD_REQUEST,
+    })
 }
 
 type Http1<S> = http1::UpgradeableConnection<TokioIo<Io>, Ask<S>>;

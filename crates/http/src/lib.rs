@@ -13,6 +13,7 @@ mod detect;
 mod drive;
 mod engine;
 mod error;
+mod host;
 mod house;
 mod io;
 mod life;

@@ -69,7 +69,7 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether HTTP/2 is spoken with clients that begin with it (RFC 9113, 3.3). Default true.
     pub http2: bool,
-    /// Whether each answered request becomes a line of the log, under the name of the server followed by `.access`.
+    /// Whether each answered request, also one that is refused without asking the service, becomes a line of the log, under the name of the server followed by `.access`.
     /// Default false.
     pub access_log: bool,
     /// How long requests in progress may take when the server stops, before they are cut; never longer than the bus gives

@@ -103,7 +103,8 @@ fn too_many_header_fields_are_431() {
         let mut limits = quick();
         limits.header_count = count;
         let site = start(greeter().limits(limits));
-        let head = |fields: usize| format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(fields));
+        let head =
+            |fields: usize| format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: b\r\n".repeat(fields - 1));
         let mut client = site.connect();
         client.send(head(count));
         assert_eq!(client.answer().status(), 200);
@@ -137,6 +138,73 @@ fn what_is_no_http_is_400_and_closed() {
         assert_eq!(client.answer().status(), 400, "{bad:?}");
         assert!(client.rest().is_empty(), "{bad:?}");
     }
+}
+
+#[test]
+fn a_request_that_does_not_say_properly_to_whom_it_goes_is_400_and_closed() {
+    let site = start(greeter());
+    for bad in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET http://a/ HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n",
+        "GET / HTTP/1.0\r\nhost: a\r\nhost: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a b\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: http://a/\r\n\r\n",
+        "GET / HTTP/1.0\r\nhost: a/b\r\n\r\n",
+        "POST / HTTP/1.1\r\nhost: a@b\r\ncontent-length: 2\r\n\r\nab",
+    ] {
+        let mut client = site.connect();
+        client.send(bad);
+        let answer = client.answer();
+        assert_eq!((answer.status(), answer.header("connection")), (400, Some("close")), "{bad:?}");
+        assert!(client.rest().is_empty(), "{bad:?}");
+    }
+    for good in [
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost:\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: [::1]:8080\r\n\r\n",
+        "GET http://a/ HTTP/1.1\r\nhost: a\r\n\r\n",
+    ] {
+        let mut client = site.connect();
+        client.send(good);
+        assert_eq!(client.answer().status(), 200, "{good:?}");
+    }
+}
+
+#[test]
+fn what_is_refused_before_the_service_is_in_the_access_log_too() {
+    let mut limits = quick();
+    limits.body_bytes = 100;
+    limits.header_bytes = 200_000;
+    let site = start(greeter().limits(limits).access_log(true));
+    let long_uri = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "x".repeat(70_000));
+    let long_head = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(200_000));
+    let cases = [
+        ("GET / HTTP/1.1\r\n\r\n", "\"GET / HTTP/1.1\" 400 0 0."),
+        ("POST /big HTTP/1.1\r\nhost: a\r\ncontent-length: 101\r\n\r\n", "\"POST /big HTTP/1.1\" 413 0 0."),
+        ("no http\r\n\r\n", "\"-\" 400 0 -"),
+        (&long_head, "\"-\" 431 0 -"),
+        (&long_uri, "\"-\" 414 0 -"),
+        ("GET / HT", "\"-\" 408 0 -"),
+        ("P", "\"-\" 408 0 -"),
+    ];
+    for (place, (sends, line)) in cases.iter().enumerate() {
+        let mut client = site.connect();
+        let peer = client.stream.local_addr().unwrap();
+        client.send(sends);
+        let status = client.answer().status();
+        wait_until("it is logged", || site.records_of("http.access").len() > place);
+        let lines = site.records_of("http.access");
+        assert!(lines[place].starts_with(&format!("{peer} {line}")), "{status}: {lines:?}");
+        assert!(line.contains(&format!(" {status} ")), "{line}: {status}");
+    }
+    let mut gone = site.connect();
+    gone.send("GET / HT");
+    gone.end_writing();
+    gone.rest();
+    site.wait_for_connections(0);
+    assert_eq!(site.records_of("http.access").len(), cases.len(), "what was not answered is not there");
 }
 
 #[test]

@@ -71,6 +71,23 @@ fn a_client_with_prior_knowledge_is_answered_on_many_streams() {
 }
 
 #[test]
+fn the_authority_stands_for_the_host_and_a_second_or_broken_host_is_400() {
+    let site = start(greeter());
+    client().block_on(async {
+        let (send, _connection) = connect(&site).await;
+        for (hosts, status) in [(&[][..], 200), (&["test"], 200), (&["test", "test"], 400), (&["a b"], 400)] {
+            let mut request = Request::get("http://test/").body(()).unwrap();
+            for host in hosts {
+                request.headers_mut().append("host", host.parse().unwrap());
+            }
+            let (answer, _) =
+                within(send.clone().ready()).await.unwrap().send_request(request, true).unwrap();
+            assert_eq!(within(answer).await.unwrap().status(), status, "{hosts:?}");
+        }
+    });
+}
+
+#[test]
 fn a_preface_in_pieces_is_recognised() {
     let site = start(greeter());
     let mut raw = site.connect();

@@ -28,7 +28,7 @@ fn after_twenty_starts_and_stops_nothing_is_left_behind() {
         site.bus.start().unwrap();
         let (mut idle, mut half) = (site.connect(), site.connect());
         idle.get("/");
-        half.send("GET / HTTP/1.1\r\n\r\n");
+        half.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
         let _silent: Client = site.connect();
         site.bus.stop().unwrap();
     }
