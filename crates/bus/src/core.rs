@@ -125,7 +125,7 @@ impl Core {
     pub(crate) fn ask(&self, ask: Ask, settings: SettingsMap) -> Ticket {
         let mut shared = self.lock();
         let latch = Latch::new();
-        let ticket = Ticket::new(self.address(), latch.clone());
+        let ticket = Ticket::new(self.address(), ask.verb(), latch.clone());
         if let Err(error) = self.make_crew(&mut shared) {
             drop(shared);
             latch.set(Err(Error::NoThread(Arc::new(error))));

@@ -128,6 +128,7 @@ impl StdError for Failures {}
 
 /// What a bus can be asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Verb {
     /// Run the start listeners.
     Start,
@@ -181,8 +182,14 @@ pub enum Error {
         /// The exit.
         exit: Exit,
     },
-    /// It had not been done when the caller's patience ended. It still goes on.
-    TimedOut(Duration),
+    /// It had not been done when the caller's patience ended. It still goes on, and its [`Ticket`](crate::Ticket) can be
+    /// waited for again.
+    TimedOut {
+        /// What was asked.
+        asked: Verb,
+        /// How long the caller waited.
+        waited: Duration,
+    },
     /// The bus could not make its threads, so nothing was begun.
     NoThread(Arc<io::Error>),
 }
@@ -207,7 +214,12 @@ impl fmt::Display for Error {
             Error::Failed { asked, failures } => write!(f, "{asked} failed: {failures}"),
             Error::Vetoed(failures) => write!(f, "graceful was refused and nothing has changed: {failures}"),
             Error::Interrupted { asked, exit } => write!(f, "{asked} was interrupted: {exit}"),
-            Error::TimedOut(after) => write!(f, "not done within {after:?}; it still goes on"),
+            Error::TimedOut { asked, waited } => {
+                write!(
+                    f,
+                    "{asked} was not done within {waited:?}; it still goes on, and can be waited for again"
+                )
+            }
             Error::NoThread(error) => write!(
                 f,
                 "the bus could not make its threads: {error}; allow the process more of them (`ulimit -u`)"

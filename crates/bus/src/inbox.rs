@@ -1,5 +1,6 @@
 //! A receiver in place of a listener.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +9,6 @@ use crossbeam_channel::{Receiver, TrySendError, bounded};
 use crate::channel::{Channel, Subscription};
 
 /// Messages of a channel that wait to be taken. Publishers never wait for it.
-#[derive(Debug)]
 pub struct Inbox<M> {
     receiver: Receiver<M>,
     lost: Arc<AtomicU64>,
@@ -41,6 +41,12 @@ impl<M> Inbox<M> {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl<M> fmt::Debug for Inbox<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("waiting", &self.receiver.len()).field("lost", &self.lost()).finish()
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// How long one kind of transition may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Limit {
     /// For each listener. When it has passed, the listener is given up and named, and the next one runs.
     pub each: Duration,

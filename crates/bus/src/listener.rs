@@ -8,6 +8,12 @@ use crate::foreign::dispose;
 use crate::priority::Priority;
 
 /// A listener as a value, which brings its own name and its own place in the order. Closures need none of this.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a listener of messages `{M}` with outputs `{O}`",
+    label = "not a listener of this channel",
+    note = "a closure is subscribed with `subscribe(name, closure)`, not with `attach`",
+    note = "a value needs `impl Listener<{M}, {O}>`, for the channel's own types of message and output"
+)]
 pub trait Listener<M: ?Sized, O = ()>: Send + Sync + 'static {
     /// What reports call it.
     fn name(&self) -> &str;
@@ -25,7 +31,21 @@ pub trait Listener<M: ?Sized, O = ()>: Send + Sync + 'static {
     fn hear(&self, message: &M) -> anyhow::Result<O>;
 }
 
-/// What a listening closure may return: nothing, or a result.
+/// What a listening closure may return: an `anyhow::Result` of the topic's output, or nothing where there is no output.
+///
+/// An async closure returns a future, which nobody would run; [`edge`](crate::edge()) makes a listener of it:
+///
+/// ```compile_fail,E0277
+/// let bus = sitebus_bus::Bus::new("site");
+/// bus.on(sitebus_bus::START)?.subscribe("warm the cache", |_| async { Ok(()) });
+/// # Ok::<(), anyhow::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a listener on a topic with output `{O}` cannot return `{Self}`",
+    label = "this listener returns `{Self}`",
+    note = "return `anyhow::Result<{O}>`; where the output is `()`, returning nothing will do as well",
+    note = "an async function is made a listener by `edge(spawn, function)`, where `spawn` hands its future to a runtime"
+)]
 pub trait Heard<O> {
     /// As a result.
     ///

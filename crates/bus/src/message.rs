@@ -202,6 +202,7 @@ impl fmt::Debug for Commit {
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record {
     /// How much it matters.
     pub level: Level,
@@ -211,7 +212,15 @@ pub struct Record {
     pub message: String,
 }
 
-/// How much a line of the log matters.
+impl Record {
+    /// A line for whoever publishes on [`LOG`](crate::LOG) itself; [`Handle::log`](crate::Handle::log) and
+    /// [`Plugin::log`](crate::Plugin::log) make their own.
+    pub fn new(level: Level, source: impl Into<Arc<str>>, message: impl Into<String>) -> Record {
+        Record { level, source: source.into(), message: message.into() }
+    }
+}
+
+/// How much a line of the log matters, least first. There will be no fifth, so that a `match` need not guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
     /// For whoever looks for a fault.

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::failure::Error;
+use crate::failure::{Error, Verb};
 use crate::lane::is_inside;
 use crate::latch::{Latch, LatchFuture};
 
-/// How a request went that did not fail.
+/// How a request went that did not fail. There will be no third way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
     /// It is done, or was so already.
@@ -25,13 +25,14 @@ pub enum Done {
 #[must_use = "the outcome of the request is in it; drop it if it does not matter"]
 pub struct Ticket {
     bus: usize,
+    asked: Verb,
     latch: Latch<Result<Done, Error>>,
     future: Option<LatchFuture<Result<Done, Error>>>,
 }
 
 impl Ticket {
-    pub(crate) fn new(bus: usize, latch: Latch<Result<Done, Error>>) -> Ticket {
-        Ticket { bus, latch, future: None }
+    pub(crate) fn new(bus: usize, asked: Verb, latch: Latch<Result<Done, Error>>) -> Ticket {
+        Ticket { bus, asked, latch, future: None }
     }
 
     /// Blocks until the request is done. Inside a listener that the bus is waiting for it returns [`Done::Noted`] at
@@ -55,7 +56,7 @@ impl Ticket {
             return self.wait();
         }
         let until = Instant::now().checked_add(patience);
-        self.latch.wait(until).unwrap_or(Err(Error::TimedOut(patience)))
+        self.latch.wait(until).unwrap_or(Err(Error::TimedOut { asked: self.asked, waited: patience }))
     }
 
     /// The outcome, if there is one yet.
@@ -67,7 +68,7 @@ impl Ticket {
 
 impl Clone for Ticket {
     fn clone(&self) -> Ticket {
-        Ticket::new(self.bus, self.latch.clone())
+        Ticket::new(self.bus, self.asked, self.latch.clone())
     }
 }
 
@@ -83,6 +84,6 @@ impl Future for Ticket {
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Ticket").field(&self.latch.get()).finish()
+        f.debug_struct("Ticket").field("asked", &self.asked).field("outcome", &self.latch.get()).finish()
     }
 }

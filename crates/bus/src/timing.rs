@@ -20,6 +20,7 @@ pub struct Timing {
 
 /// How a listener ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TimingOutcome {
     /// It succeeded.
     Done,

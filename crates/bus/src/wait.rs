@@ -153,7 +153,7 @@ impl Core {
 
     pub(crate) fn when(self: &Arc<Core>, states: States) -> When {
         let waiter = self.watch(states);
-        When { future: waiter.latch.when(), _waiter: waiter }
+        When { future: waiter.latch.when(), waiter }
     }
 }
 
@@ -161,7 +161,13 @@ impl Core {
 #[must_use = "a future does nothing until it is polled"]
 pub struct When {
     future: LatchFuture<Result<State, WaitError>>,
-    _waiter: Waiter,
+    waiter: Waiter,
+}
+
+impl fmt::Debug for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("When").field(&self.waiter.latch.get()).finish()
+    }
 }
 
 impl Future for When {

@@ -211,4 +211,6 @@ fn block_inside_a_listener_fails_at_once_and_names_it() {
           on a thread of the program, or ask with ask_exit() and return"
         ]
     );
+    bus.ask_exit(Exit::success("test")).wait_for(SOON).unwrap();
+    assert_eq!(bus.block().code(), 0);
 }

@@ -35,6 +35,18 @@ pub(crate) enum Ask {
     },
 }
 
+impl Ask {
+    pub(crate) fn verb(&self) -> Verb {
+        match self {
+            Ask::Start => Verb::Start,
+            Ask::Stop => Verb::Stop,
+            Ask::Graceful { .. } => Verb::Graceful,
+            Ask::Exit { exit, .. } if exit.is_restart() => Verb::Restart,
+            Ask::Exit { .. } => Verb::Exit,
+        }
+    }
+}
+
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Answer<F> {
