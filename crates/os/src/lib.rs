@@ -4,7 +4,8 @@ pub mod alone;
 pub mod claim;
 pub mod descriptors;
 pub mod group;
-pub mod group;
+#[cfg(target_os = "linux")]
+pub mod identity;
 pub mod interrupt;
 pub mod local;
 pub mod lock;

@@ -28,6 +28,11 @@ impl Disposition {
         Disposition::new(libc::SIG_DFL, 0)
     }
 
+    /// Nothing happens, and what was still pending is taken back.
+    pub(crate) fn ignored() -> Disposition {
+        Disposition::new(libc::SIG_IGN, 0)
+    }
+
     /// A handler. System calls that it interrupts are restarted where the kernel can (signal(7)).
     ///
     /// No other signal interrupts it, and it runs on the stack of the thread: Rust's alternative stacks may be just as
