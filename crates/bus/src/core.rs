@@ -99,7 +99,7 @@ impl Core {
 
     /// Takes what the machine has to say, lets go of the lock, and wakes whom it concerns.
     pub(crate) fn publish_effects(&self, mut shared: MutexGuard<'_, Shared>) {
-        let foreign = shared.apply_effects(&self.exited);
+        let foreign = shared.apply_effects(self);
         drop(shared);
         foreign.into_iter().for_each(Foreign::run);
     }
@@ -149,6 +149,8 @@ impl Core {
         self.forget_late();
         let last_graceful = self.lock().last_graceful.take();
         quietly(|| drop(last_graceful));
+        let handed_on = std::mem::take(&mut self.lock().handed_on);
+        quietly(|| drop(handed_on));
     }
 
     /// Whoever brings a restarter or a thread after the end of the bus calls this when it is there.

@@ -173,8 +173,13 @@ pub enum Error {
         /// Who failed, and how.
         failures: Failures,
     },
-    /// Listeners refused the new settings: nothing has changed.
-    Vetoed(Failures),
+    /// Listeners refused the new settings, or the restart: nothing has changed.
+    Vetoed {
+        /// What was asked.
+        asked: Verb,
+        /// Who refused, and why.
+        failures: Failures,
+    },
     /// An exit was asked for before it was done.
     Interrupted {
         /// What was asked.
@@ -199,7 +204,7 @@ impl Error {
     #[must_use]
     pub fn failures(&self) -> Option<&Failures> {
         match self {
-            Error::Failed { failures, .. } | Error::Vetoed(failures) => Some(failures),
+            Error::Failed { failures, .. } | Error::Vetoed { failures, .. } => Some(failures),
             _ => None,
         }
     }
@@ -212,7 +217,9 @@ impl fmt::Display for Error {
                 write!(f, "{asked} was refused: the bus is exiting ({exit}); make a new Bus to start again")
             }
             Error::Failed { asked, failures } => write!(f, "{asked} failed: {failures}"),
-            Error::Vetoed(failures) => write!(f, "graceful was refused and nothing has changed: {failures}"),
+            Error::Vetoed { asked, failures } => {
+                write!(f, "{asked} was refused and nothing has changed: {failures}")
+            }
             Error::Interrupted { asked, exit } => write!(f, "{asked} was interrupted: {exit}"),
             Error::TimedOut { asked, waited } => {
                 write!(

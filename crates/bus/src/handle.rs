@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::exit::Exit;
 use crate::failure::Error;
 use crate::machine::{Ask, PluginId};
-use crate::message::{Level, SettingsMap};
+use crate::message::{HandedOn, Level, SettingsMap};
 use crate::plugin::Plugin;
 use crate::registry::ChannelInfo;
 use crate::state::{State, States};
@@ -112,10 +112,12 @@ impl Handle {
         self.core.ask_exit(exit)
     }
 
-    /// Exits and has [`Bus::block`](crate::Bus::block) replace the process by a new image of itself.
+    /// Asks everybody on [`RESTART`](crate::RESTART) whether a new image would be right; if nobody objects, exits and has
+    /// [`Bus::block`](crate::Bus::block) replace the process by it.
     ///
     /// # Errors
-    /// [`Error::Refused`] if an exit was asked for already. Otherwise as [`exit`](Handle::exit): if it waits to its end,
+    /// [`Error::Vetoed`] if somebody objected: then nothing has changed. [`Error::Refused`] if an exit was asked for
+    /// already. Otherwise as [`exit`](Handle::exit): if it waits to its end,
     /// the listeners are through and the replacement is next.
     #[track_caller]
     pub fn restart(&self) -> Result<Done, Error> {
@@ -124,7 +126,7 @@ impl Handle {
 
     /// Asks for a restart. `by` says who asks.
     pub fn ask_restart(&self, by: impl Into<Arc<str>>) -> Ticket {
-        self.core.ask_exit(Exit::restart(by))
+        self.core.ask(Ask::Restart(Exit::restart(by)), SettingsMap::new())
     }
 
     /// Has everybody take up new settings, which they look for themselves, and waits until that is done.
@@ -190,9 +192,10 @@ impl Handle {
         self.core.adopt(name.into(), thread);
     }
 
-    /// Says how a restart replaces the process, on the thread that blocks, after everything else: `restarter` returns only
-    /// if that failed. Without one, [`Bus::block`](crate::Bus::block) returns the restart, and its caller performs it.
-    pub fn restart_by(&self, restarter: impl FnOnce(&Exit) -> anyhow::Error + Send + 'static) {
+    /// Says how a restart replaces the process, on the thread that blocks, after everything else: `restarter` gets what the
+    /// exit listeners have handed on, and returns only if it failed. Without one, [`Bus::block`](crate::Bus::block) returns
+    /// the restart, and its caller performs it.
+    pub fn restart_by(&self, restarter: impl FnOnce(&Exit, HandedOn) -> anyhow::Error + Send + 'static) {
         let replaced = self.core.restarter.lock().replace(Box::new(restarter));
         self.core.forget_late();
         drop(replaced);

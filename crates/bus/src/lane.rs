@@ -17,7 +17,7 @@ use crate::message::Level;
 use crate::shared::{Crew, Shared};
 use crate::sync::{MutexGuard, spawn, thread_local};
 use crate::timing::TimingOutcome;
-use crate::topic::LOG;
+use crate::topic::{LOG, STATE};
 
 thread_local! {
     /// The address of the bus of which this thread is a lane, if it is one, and which lane.
@@ -80,12 +80,13 @@ impl Core {
         let mut shared = self.lock();
         while shared.lane == own {
             if let Some(foreign) = shared.foreign.pop_front() {
-                shared = self.run_aside(shared, own, || foreign.run());
+                let listener = foreign.listener();
+                shared = self.run_aside(shared, own, listener, || foreign.run());
                 continue;
             }
             match shared.step(&self) {
                 Step::Tell => {
-                    let foreign = shared.apply_effects(&self.exited);
+                    let foreign = shared.apply_effects(&self);
                     shared.foreign.extend(foreign);
                 }
                 Step::Ended => {
@@ -96,7 +97,7 @@ impl Core {
                     if !std::mem::take(&mut shared.orphaned) {
                         return self.end_lane(shared);
                     }
-                    shared = self.run_aside(shared, own, || self.forget_all());
+                    shared = self.run_aside(shared, own, None, || self.forget_all());
                 }
                 Step::Idle => {
                     shared.tidy();
@@ -144,10 +145,12 @@ impl Core {
         &'a self,
         mut shared: MutexGuard<'a, Shared>,
         own: u64,
+        listener: Option<Arc<str>>,
         body: impl FnOnce(),
     ) -> MutexGuard<'a, Shared> {
         let until = self.now().saturating_add(self.limits.log);
         shared.aside = Some(until);
+        shared.aside_by = listener;
         if shared.keeper_until.is_none_or(|known| until < known) {
             self.keeper_wakes.notify_one();
         }
@@ -179,6 +182,10 @@ impl Core {
                 continue;
             }
             if shared.aside.take_if(|until| *until <= now).is_some() {
+                if let Some(listener) = shared.aside_by.take() {
+                    let failure = Reason::Overran(self.limits.log).by(&listener, STATE.name());
+                    shared.foreign.push_front(self.report_later(failure));
+                }
                 shared = self.replace_lane(shared);
                 continue;
             }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod announce;
 mod bus;
 mod channel;
 mod clock;
@@ -42,12 +43,14 @@ pub use crate::inbox::Inbox;
 pub use crate::latch::Flag;
 pub use crate::limits::{Limit, Limits};
 pub use crate::listener::{Heard, Listener};
-pub use crate::message::{Commit, Exiting, Graceful, Level, Record, SettingsMap, Start, Stop};
+pub use crate::message::{
+    Commit, Exiting, Graceful, HandedOn, Level, Record, Restarting, SettingsMap, Start, Stop,
+};
 pub use crate::plugin::Plugin;
 pub use crate::priority::Priority;
 pub use crate::registry::{ChannelInfo, ListenerInfo};
 pub use crate::state::{State, States};
 pub use crate::ticket::{Done, Ticket};
 pub use crate::timing::{Timing, TimingOutcome, Timings};
-pub use crate::topic::{EXIT, GRACEFUL, LOG, START, STOP, Topic, TopicClash, topics};
+pub use crate::topic::{EXIT, GRACEFUL, LOG, RESTART, START, STATE, STOP, Topic, TopicClash, topics};
 pub use crate::wait::{WaitError, When};

@@ -33,6 +33,8 @@ pub struct Limits {
     pub exit: Limit,
     /// Graceful listeners, for looking and for committing: 30 s each, 60 s in total.
     pub graceful: Limit,
+    /// Restart listeners, for looking whether a new image would be right: 60 s each, 120 s in total.
+    pub restart: Limit,
     /// What a listener is still given when the total has run out: 250 ms.
     pub last_call: Duration,
     /// Delivery of one log line of the bus itself, and whatever else of other people's code the lane runs between listeners
@@ -52,6 +54,7 @@ impl Default for Limits {
             stop: seconds(30, 60),
             exit: seconds(10, 20),
             graceful: seconds(30, 60),
+            restart: seconds(60, 120),
             last_call: Duration::from_millis(250),
             log: Duration::from_secs(2),
             join: Duration::from_secs(10),
@@ -60,10 +63,17 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same limit for start, stop, exit and graceful listeners.
+    /// The same limit for start, stop, exit, graceful and restart listeners.
     #[must_use]
     pub fn all(each: Duration, total: Duration) -> Limits {
         let limit = Limit::new(each, total);
-        Limits { start: limit, stop: limit, exit: limit, graceful: limit, ..Limits::default() }
+        Limits {
+            start: limit,
+            stop: limit,
+            exit: limit,
+            graceful: limit,
+            restart: limit,
+            ..Limits::default()
+        }
     }
 }

@@ -63,6 +63,8 @@ pub(crate) enum Say<F> {
     Exited,
     /// A reload begins.
     Graceful,
+    /// A restart is asked for, and everybody looks whether that is wise.
+    Restart(Exit),
     /// A listener failed.
     Failed(F),
     /// A start failed, so the bus exits.
@@ -136,6 +138,11 @@ impl<F: Report> Machine<F> {
     /// The step that the lane is at.
     pub(crate) fn work(&self) -> Option<&Work<F>> {
         self.call.as_ref().map(|call| &call.work)
+    }
+
+    /// The restart that is being looked at.
+    pub(crate) fn restart(&self) -> Option<&Exit> {
+        self.job.as_ref().and_then(|job| job.restart.as_ref())
     }
 
     /// When the step that the lane is at must be over.

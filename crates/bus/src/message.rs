@@ -36,7 +36,7 @@ impl Start {
 pub struct Stop {
     pub(crate) deadline: Instant,
     pub(crate) hurry: Flag,
-    pub(crate) for_exit: bool,
+    pub(crate) exit: Option<Exit>,
 }
 
 impl Stop {
@@ -52,10 +52,11 @@ impl Stop {
         &self.hurry
     }
 
-    /// Whether the bus was on its way out when this stop began.
+    /// The exit that this stop is part of, if the bus is on its way out. With a restart
+    /// ([`Exit::is_restart`]), what survives is to be kept until the exit listeners hand it on.
     #[must_use]
-    pub fn for_exit(&self) -> bool {
-        self.for_exit
+    pub fn exit(&self) -> Option<&Exit> {
+        self.exit.as_ref()
     }
 }
 
@@ -65,6 +66,7 @@ pub struct Exiting {
     pub(crate) deadline: Instant,
     pub(crate) hurry: Flag,
     pub(crate) exit: Exit,
+    pub(crate) handed_on: HandedOn,
 }
 
 impl Exiting {
@@ -80,7 +82,65 @@ impl Exiting {
         &self.hurry
     }
 
-    /// Why the bus exits. With a restart, what survives is to be kept: listeners, locks, the PID file.
+    /// Why the bus exits. With a restart, what survives is to be [handed on](Exiting::hand_on): listeners, locks, the PID
+    /// file.
+    #[must_use]
+    pub fn exit(&self) -> &Exit {
+        &self.exit
+    }
+
+    /// Leaves a value to whoever performs the restart, who finds it by its type: see
+    /// [`restart_by`](crate::Handle::restart_by). If no restart comes of it, the value is dropped.
+    pub fn hand_on<T: Any + Send>(&self, value: T) {
+        self.handed_on.0.lock().push(Box::new(value));
+    }
+}
+
+/// What exit listeners have [handed on](Exiting::hand_on), in their order.
+#[derive(Clone, Default)]
+pub struct HandedOn(Arc<Mutex<Vec<Box<dyn Any + Send>>>>);
+
+impl HandedOn {
+    /// Takes all values of this type.
+    #[must_use]
+    pub fn take<T: Any>(&self) -> Vec<T> {
+        let all = std::mem::take(&mut *self.0.lock());
+        let (found, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|value| value.is::<T>());
+        self.0.lock().splice(0..0, rest);
+        found.into_iter().filter_map(|value| value.downcast().ok()).map(|value| *value).collect()
+    }
+}
+
+impl fmt::Debug for HandedOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HandedOn({} values)", self.0.lock().len())
+    }
+}
+
+/// What a restart listener is told: somebody wants a new image of this program in its place. It looks whether that is
+/// wise; its error keeps the old one, and nothing has changed.
+#[derive(Clone, Debug)]
+pub struct Restarting {
+    pub(crate) deadline: Instant,
+    pub(crate) cancelled: Flag,
+    pub(crate) exit: Exit,
+}
+
+impl Restarting {
+    /// When this listener is given up.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Set when a plain exit was asked for meanwhile: there will be no restart.
+    #[must_use]
+    pub fn cancelled(&self) -> &Flag {
+        &self.cancelled
+    }
+
+    /// The exit that follows if nobody objects: it says who asked.
+    #[must_use]
     pub fn exit(&self) -> &Exit {
         &self.exit
     }

@@ -60,12 +60,16 @@ impl fmt::Display for Priority {
 
 /// Start: what later listeners rely on, such as the lock on the state folder.
 pub const CLAIM: Priority = Priority(10);
+/// Start: the PID file, before anything else can be seen of the process.
+pub const PIDFILE: Priority = Priority(12);
 /// Start, stop, exit and graceful: whatever the site itself does.
 pub const SITE: Priority = Priority::DEFAULT;
 /// Start: servers open their ports and accept.
 pub const SERVER: Priority = Priority(75);
 /// Start: privileges are dropped once the ports are bound.
 pub const PRIVILEGES: Priority = Priority(77);
+/// Start: what works in the background, once nobody is privileged any more.
+pub const TASKS: Priority = Priority(80);
 
 // ---- a reload, from top to bottom
 
@@ -74,6 +78,8 @@ pub const SETTINGS: Priority = Priority(10);
 
 // ---- a stop, from top to bottom
 
+/// Stop: what works in the background ends, so that it asks for nothing while the site goes down.
+pub const STOP_TASKS: Priority = Priority(20);
 /// Stop: servers stop accepting, and drain, before anything that their requests use goes away.
 pub const STOP_SERVER: Priority = Priority(25);
 

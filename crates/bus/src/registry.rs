@@ -7,10 +7,11 @@ use std::sync::{Arc, Weak};
 use crate::channel::{Channel, Inner, Table};
 use crate::core::Core;
 use crate::machine::PluginId;
-use crate::message::{Commit, Exiting, Graceful, Record, Start, Stop};
+use crate::message::{Commit, Exiting, Graceful, Record, Restarting, Start, Stop};
 use crate::priority::Priority;
+use crate::state::State;
 use crate::sync::Mutex;
-use crate::topic::{EXIT, GRACEFUL, LOG, START, STOP, Signature, Topic, TopicClash};
+use crate::topic::{EXIT, GRACEFUL, LOG, RESTART, START, STATE, STOP, Signature, Topic, TopicClash};
 
 #[derive(Default)]
 pub(crate) struct Registry(Mutex<Channels>);
@@ -72,6 +73,8 @@ pub(crate) struct BuiltIn {
     pub(crate) stop: Channel<Stop>,
     pub(crate) exit: Channel<Exiting>,
     pub(crate) graceful: Channel<Graceful, Commit>,
+    pub(crate) restart: Channel<Restarting>,
+    pub(crate) state: Channel<State>,
     pub(crate) log: Channel<Record>,
 }
 
@@ -90,6 +93,8 @@ impl BuiltIn {
             stop: on(registry, STOP, bus),
             exit: on(registry, EXIT, bus),
             graceful: on(registry, GRACEFUL, bus),
+            restart: on(registry, RESTART, bus),
+            state: on(registry, STATE, bus),
             log: on(registry, LOG, bus),
         }
     }

@@ -6,9 +6,10 @@ use crate::exit::Exit;
 use crate::failure::Reason;
 use crate::foreign::quietly;
 use crate::listener::guarded;
+use crate::message::HandedOn;
 
 /// Replaces the process; returns only if that failed.
-pub(crate) type Restarter = Box<dyn FnOnce(&Exit) -> anyhow::Error + Send>;
+pub(crate) type Restarter = Box<dyn FnOnce(&Exit, HandedOn) -> anyhow::Error + Send>;
 
 impl Core {
     /// Joins threads and performs the restart. Of several callers the first does so, and the others wait for it.
@@ -30,12 +31,17 @@ impl Core {
     /// Performs the restart that `exit` asks for, on the calling thread. Without a restarter the caller performs it.
     fn perform_restart(&self, exit: Exit) -> Exit {
         let restarter = self.restarter.lock().take();
-        let Some(restarter) = restarter else { return exit };
+        let handed_on = std::mem::take(&mut self.lock().handed_on);
+        let Some(restarter) = restarter else {
+            quietly(|| drop(handed_on));
+            return exit;
+        };
         if !exit.is_restart() {
             quietly(|| drop(restarter));
+            quietly(|| drop(handed_on));
             return exit;
         }
-        match guarded(|| Ok(format!("{:#}", restarter(&exit)))) {
+        match guarded(|| Ok(format!("{:#}", restarter(&exit, handed_on)))) {
             Ok(why) => Exit::restart_failed(why),
             Err(Reason::Panicked(text)) => Exit::restart_failed(format!("the restarter panicked: {text}")),
             Err(reason) => Exit::restart_failed(format!("{reason:?}")),

@@ -8,10 +8,10 @@ use crate::failure::{Failure, Reason};
 use crate::foreign::quietly;
 use crate::listener::guarded;
 use crate::machine::{Entry, Outcome, Phase, Say};
-use crate::message::{Commit, Exiting, Graceful, Level, Start, Stop};
+use crate::message::{Commit, Exiting, Graceful, Level, Restarting, Start, Stop};
 use crate::registry::BuiltIn;
 use crate::sync::Mutex;
-use crate::topic::{EXIT, GRACEFUL, START, STOP};
+use crate::topic::{EXIT, GRACEFUL, RESTART, START, STOP};
 
 /// The snapshot that a phase began with: what is subscribed later counts from the next one.
 #[derive(Clone)]
@@ -19,6 +19,7 @@ pub(crate) enum Round {
     Start(Arc<Listeners<Start, ()>>),
     Stop(Arc<Listeners<Stop, ()>>),
     Exit(Arc<Listeners<Exiting, ()>>),
+    Look(Arc<Listeners<Restarting, ()>>),
     Graceful(Arc<Listeners<Graceful, Commit>>, Arc<Commits>),
 }
 
@@ -61,6 +62,7 @@ impl Round {
             Phase::Start => Round::Start(channels.start.snapshot()),
             Phase::Stop => Round::Stop(channels.stop.snapshot()),
             Phase::Exit => Round::Exit(channels.exit.snapshot()),
+            Phase::Look => Round::Look(channels.restart.snapshot()),
             Phase::Prepare | Phase::Commit | Phase::Abort => {
                 let listeners = channels.graceful.snapshot();
                 let commits = Commits::new(listeners.tags().len());
@@ -81,6 +83,7 @@ impl Round {
             Round::Start(listeners) => listeners.tags(),
             Round::Stop(listeners) => listeners.tags(),
             Round::Exit(listeners) => listeners.tags(),
+            Round::Look(listeners) => listeners.tags(),
             Round::Graceful(listeners, _) => listeners.tags(),
         }
     }
@@ -90,6 +93,7 @@ impl Round {
             Round::Start(_) => START.name(),
             Round::Stop(_) => STOP.name(),
             Round::Exit(_) => EXIT.name(),
+            Round::Look(_) => RESTART.name(),
             Round::Graceful(..) => GRACEFUL.name(),
         }
     }
@@ -106,6 +110,7 @@ pub(crate) enum Message {
     Start(Start),
     Stop(Stop),
     Exit(Exiting),
+    Look(Restarting),
     Prepare(Graceful),
     Commit,
     Abort,
@@ -137,6 +142,7 @@ fn call(round: &Round, index: usize, message: Message) -> anyhow::Result<()> {
         (Round::Start(listeners), Message::Start(start)) => listeners.hear(index, &start),
         (Round::Stop(listeners), Message::Stop(stop)) => listeners.hear(index, &stop),
         (Round::Exit(listeners), Message::Exit(exiting)) => listeners.hear(index, &exiting),
+        (Round::Look(listeners), Message::Look(restarting)) => listeners.hear(index, &restarting),
         (Round::Graceful(listeners, commits), Message::Prepare(graceful)) => {
             commits.put(index, listeners.hear(index, &graceful)?);
             Ok(())
@@ -166,6 +172,7 @@ impl Core {
             Say::Entered(state) => self.log(Level::Info, format!("Bus {state}")),
             Say::Exited => self.log(Level::Info, "Bus EXITED".to_owned()),
             Say::Graceful => self.log(Level::Info, "Bus graceful".to_owned()),
+            Say::Restart(exit) => self.log(Level::Info, format!("Bus {exit}")),
             Say::Failed(failure) => self.log_failure(failure),
             Say::StartFailed => self.log(Level::Error, "the start failed, so the bus exits".to_owned()),
         }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
-use crate::exit::Exit;
 use crate::failure::{Error, Failure, Failures};
 use crate::foreign::Foreign;
 use crate::latch::{Flag, Latch};
 use crate::limits::Limits;
 use crate::machine::{Answer, Effect, Machine, Phase, Step, Tick, TicketId, Work};
-use crate::message::{Exiting, Graceful, Offers, SettingsMap, Start, Stop};
+use crate::message::{Exiting, Graceful, HandedOn, Offers, Restarting, SettingsMap, Start, Stop};
 use crate::round::{Message, Round, Task};
 use crate::sync::JoinHandle;
 use crate::ticket::Done;
@@ -34,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) foreign: VecDeque<Foreign>,
     /// Until when the lane may be at one of them.
     pub(crate) aside: Option<Tick>,
+    /// Which listener that is, if it is one.
+    pub(crate) aside_by: Option<Arc<str>>,
     /// The owner was dropped on the lane: the lane forgets the listeners when it ends.
     pub(crate) orphaned: bool,
     pub(crate) round: Option<Round>,
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) waiters: Waiters,
     pub(crate) timings: Vec<Timing>,
     pub(crate) last_graceful: Option<Result<(), Error>>,
+    /// What exit listeners leave to the restarter.
+    pub(crate) handed_on: HandedOn,
     tickets: HashMap<TicketId, Latch<Result<Done, Error>>>,
     next_ticket: u64,
     settings: HashMap<TicketId, SettingsMap>,
@@ -66,12 +69,14 @@ impl Shared {
             keeper_until: None,
             foreign: VecDeque::new(),
             aside: None,
+            aside_by: None,
             orphaned: false,
             round: None,
             garbage: Vec::new(),
             waiters: Waiters::default(),
             timings: Vec::new(),
             last_graceful: None,
+            handed_on: HandedOn::default(),
             tickets: HashMap::new(),
             next_ticket: 0,
             settings: HashMap::new(),
@@ -111,8 +116,15 @@ impl Shared {
         let (cancelled, hurry) = (self.cancelled.clone(), self.hurry.clone());
         let message = match phase {
             Phase::Start => Message::Start(Start { deadline, cancelled }),
-            Phase::Stop => Message::Stop(Stop { deadline, hurry, for_exit: self.machine.exit().is_some() }),
-            Phase::Exit => Message::Exit(Exiting { deadline, hurry, exit: self.machine.exit()?.clone() }),
+            Phase::Stop => Message::Stop(Stop { deadline, hurry, exit: self.machine.exit().cloned() }),
+            Phase::Exit => {
+                let (exit, handed_on) = (self.machine.exit()?.clone(), self.handed_on.clone());
+                Message::Exit(Exiting { deadline, hurry, exit, handed_on })
+            }
+            Phase::Look => {
+                let exit = self.machine.restart()?.clone();
+                Message::Look(Restarting { deadline, cancelled, exit })
+            }
             Phase::Prepare => {
                 Message::Prepare(Graceful { deadline, cancelled, settings: self.current.clone() })
             }
@@ -130,11 +142,14 @@ impl Shared {
 
     /// Answers and wakes whom the machine has something to say to, but for the foreign code that is part of it.
     #[must_use = "these futures would never be woken"]
-    pub(crate) fn apply_effects(&mut self, exited: &Latch<Exit>) -> Vec<Foreign> {
+    pub(crate) fn apply_effects(&mut self, core: &Core) -> Vec<Foreign> {
         let mut foreign = Vec::new();
         for effect in self.machine.effects() {
             match effect {
-                Effect::Entered(state) => self.waiters.entered(state, &mut foreign),
+                Effect::Entered(state) => {
+                    self.waiters.entered(state, &mut foreign);
+                    core.announce(state, &mut foreign);
+                }
                 Effect::Began { phase, settings } => self.began(phase, settings),
                 Effect::Reloaded(answer) => {
                     let old = self.last_graceful.replace(spell(answer).map(drop));
@@ -153,7 +168,7 @@ impl Shared {
                 Effect::Exited(exit) => {
                     self.ended = true;
                     self.waiters.exited(&exit, &mut foreign);
-                    foreign.extend(exited.put(exit));
+                    foreign.extend(core.exited.put(exit));
                 }
             }
         }
@@ -192,9 +207,8 @@ fn spell(answer: Answer<Failure>) -> Result<Done, Error> {
         Answer::Done => Ok(Done::Done),
         Answer::Failed(asked, failures) => Failures::gather(failures)
             .map_or(Ok(Done::Done), |failures| Err(Error::Failed { asked, failures })),
-        Answer::Vetoed(failures) => {
-            Failures::gather(failures).map_or(Ok(Done::Done), |failures| Err(Error::Vetoed(failures)))
-        }
+        Answer::Vetoed(asked, failures) => Failures::gather(failures)
+            .map_or(Ok(Done::Done), |failures| Err(Error::Vetoed { asked, failures })),
         Answer::Refused(asked, exit) => Err(Error::Refused { asked, exit }),
         Answer::Interrupted(asked, exit) => Err(Error::Interrupted { asked, exit }),
     }

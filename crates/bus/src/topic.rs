@@ -3,7 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::message::{Commit, Exiting, Graceful, Record, Start, Stop};
+use crate::message::{Commit, Exiting, Graceful, Record, Restarting, Start, Stop};
+use crate::state::State;
 
 /// A channel's name with the type of its messages and of its listeners' outputs.
 ///
@@ -94,6 +95,13 @@ pub const STOP: Topic<Stop> = Topic::new("stop");
 pub const EXIT: Topic<Exiting> = Topic::new("exit");
 /// Published by the bus on a reload, in any state: a listener looks at the new settings and returns its commit.
 pub const GRACEFUL: Topic<Graceful, Commit> = Topic::new("graceful");
+/// Published by the bus when a restart is asked for, in any state, before anything has changed: a listener that returns an
+/// error keeps the old image.
+pub const RESTART: Topic<Restarting> = Topic::new("restart");
+/// Published by the bus on every change of state, once it has happened. Listeners of it get [`Limits::log`] each.
+///
+/// [`Limits::log`]: crate::Limits::log
+pub const STATE: Topic<State> = Topic::new("state");
 /// Every line that the bus or a plugin logs. Without a listener it ends in `tracing`.
 pub const LOG: Topic<Record> = Topic::new("log");
 

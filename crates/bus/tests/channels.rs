@@ -58,10 +58,10 @@ fn publishing_to_nobody_is_no_failure() {
 }
 
 #[test]
-fn five_channels_are_built_in_and_tools_find_all_by_name() {
+fn seven_channels_are_built_in_and_tools_find_all_by_name() {
     let bus = Bus::new("shop");
     let names = bus.channels().into_iter().map(|channel| channel.name).collect::<Vec<_>>();
-    assert_eq!(names, ["exit", "graceful", "log", "start", "stop"]);
+    assert_eq!(names, ["exit", "graceful", "log", "restart", "start", "state", "stop"]);
 
     bus.on(PRICE).unwrap().subscribe_at(7, "list price", |_| Ok(9));
     bus.on(PRICE).unwrap().subscribe_at(3, "discount", |_| Ok(8));

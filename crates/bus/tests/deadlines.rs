@@ -172,7 +172,10 @@ fn one_that_hangs_while_it_looks_at_new_settings_is_a_veto_and_its_late_commit_i
     let reload = site.bus.ask_graceful(SettingsMap::new());
     site.overrun();
     let error = reload.wait_for(SOON).unwrap_err();
-    assert!(matches!(&error, Error::Vetoed(failures) if failures.first().listener() == "hangs"), "{error}");
+    assert!(
+        matches!(&error, Error::Vetoed { failures, .. } if failures.first().listener() == "hangs"),
+        "{error}"
+    );
     assert_eq!(site.heard.take(), ["other prepared", "dropped"]);
     site.gate.open();
     site.heard.wait_for("dropped", SOON).unwrap();
@@ -232,7 +235,7 @@ fn one_whose_commit_hangs_when_it_is_dropped_is_given_up_and_the_others_are_drop
     site.bus.on(GRACEFUL).unwrap().subscribe("refuses", |_| Err(anyhow!("no")));
     let reload = site.bus.ask_graceful(SettingsMap::new());
     site.overrun();
-    assert!(matches!(reload.wait_for(SOON).unwrap_err(), Error::Vetoed(_)));
+    assert!(matches!(reload.wait_for(SOON).unwrap_err(), Error::Vetoed { .. }));
     assert_eq!(weak.strong_count(), 1, "only the listener itself has one");
     site.gate.open();
 }

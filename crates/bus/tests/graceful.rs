@@ -59,12 +59,12 @@ fn one_veto_aborts_everything_in_reverse_order_and_nothing_changes() {
     let error = bus.graceful().unwrap_err();
     let expected = ["prepare a", "prepare b", "prepare c", "abort c", "abort b", "abort a"];
     assert_eq!(heard.lines(), expected);
-    assert!(matches!(&error, Error::Vetoed(failures) if failures.first().listener() == "refuses"));
+    assert!(matches!(&error, Error::Vetoed { failures, .. } if failures.first().listener() == "refuses"));
     assert_eq!(
         error.to_string(),
         "graceful was refused and nothing has changed: 'refuses' failed on 'graceful': line 7: no such port"
     );
-    assert!(matches!(bus.last_graceful(), Some(Err(Error::Vetoed(_)))));
+    assert!(matches!(bus.last_graceful(), Some(Err(Error::Vetoed { .. }))));
     assert_eq!(bus.state(), State::Stopped);
 }
 

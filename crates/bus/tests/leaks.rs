@@ -34,7 +34,7 @@ fn live(number: u64) {
     });
     let inbox = bus.on(TOPIC).unwrap().receive("inbox", 64);
     let handle = bus.handle();
-    bus.restart_by(move |exit| anyhow::anyhow!("{handle:?} {exit}"));
+    bus.restart_by(move |exit, _| anyhow::anyhow!("{handle:?} {exit}"));
     drop((bus.when(State::Exiting), bus.on(START).unwrap(), bus.on(STOP).unwrap()));
 
     let callback = bus.start_with_callback(|outcome| outcome.unwrap()).unwrap();

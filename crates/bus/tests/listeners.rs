@@ -52,7 +52,7 @@ fn no_lock_is_held_while_a_listener_runs() {
     channel.subscribe("another", |()| ()).unsubscribe();
     own.unsubscribe();
     channel.publish(&()).unwrap();
-    assert_eq!(bus.channels().len(), 6);
+    assert!(bus.channels().iter().any(|known| known.name == channel.name()));
     bus.start().unwrap();
     bus.stop().unwrap();
     gate.open();

@@ -144,7 +144,7 @@ fn a_handle_that_outlives_the_owner_is_refused_and_never_waits() {
     assert!(weak.upgrade().is_none(), "nor does one that is new");
     let late = Arc::new(());
     let weak = Arc::downgrade(&late);
-    handle.restart_by(move |_| anyhow!("never called {late:?}"));
+    handle.restart_by(move |_, _| anyhow!("never called {late:?}"));
     assert!(weak.upgrade().is_none());
 }
 
@@ -165,7 +165,7 @@ fn dropping_the_owner_frees_what_holds_a_handle_in_a_circle() {
     bus.on(TOPIC).unwrap().subscribe("e", move |()| ignore(&on_topic));
     bus.plugin("f").at_commit(50, move |_| ignore(&in_commit));
     let restarter = circle();
-    bus.restart_by(move |_| {
+    bus.restart_by(move |_, _| {
         ignore(&restarter);
         anyhow!("not now")
     });

@@ -69,7 +69,7 @@ fn a_panic_in_a_look_is_a_veto_and_one_in_a_commit_is_a_failure() {
             if in_commit { Ok(Commit::new(|| panic!("oh"))) } else { panic!("oh") }
         });
         let error = bus.graceful().unwrap_err();
-        assert_eq!(matches!(error, Error::Vetoed(_)), !in_commit);
+        assert_eq!(matches!(error, Error::Vetoed { .. }), !in_commit);
         panicked(error.failures().unwrap(), "graceful");
         panics.unsubscribe();
         lives(&bus);

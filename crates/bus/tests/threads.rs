@@ -92,7 +92,7 @@ fn a_thread_that_blocks_and_was_adopted_itself_keeps_nobody_waiting() {
     let recorder = Recorder::of(&bus);
     let blocks = Arc::clone(&bus);
     bus.adopt("blocks", thread::spawn(move || blocks.block()));
-    bus.restart_by(|_| anyhow::anyhow!("not today"));
+    bus.restart_by(|_, _| anyhow::anyhow!("not today"));
     drop(bus.ask_restart("a test"));
     assert_eq!(bus.block().code(), 1);
     assert!(!recorder.log().lines().iter().any(|line| line.contains("left behind")));

@@ -160,7 +160,7 @@ fn a_reload_that_runs_out_of_time_while_it_looks_is_vetoed_and_skips_the_rest() 
     gate.wait_for_arrivals(2, SOON);
     clock.advance(TOTAL - EACH);
     let error = reload.wait_for(SOON).unwrap_err();
-    assert!(matches!(error, Error::Vetoed(_)));
+    assert!(matches!(error, Error::Vetoed { .. }));
     assert_eq!((given(&error).len(), heard.lines().len()), (2, 0));
     gate.open();
 }

@@ -363,7 +363,7 @@ fn a_second_exit_wakes_a_drain_that_waits_for_the_hurry() {
     let held = gate.clone();
     bus.on(STOP).unwrap().subscribe("drains", move |stop| {
         held.pass();
-        assert!(stop.for_exit());
+        assert!(stop.exit().is_some());
         assert!(stop.hurry().wait_until(stop.deadline()));
     });
     bus.start().unwrap();
@@ -382,7 +382,7 @@ fn hurry_alone_cuts_a_stop_short_and_does_not_outlast_it() {
     gate.open();
     let (held, noted) = (gate.clone(), heard.clone());
     bus.on(STOP).unwrap().subscribe("drains", move |stop| {
-        noted.note(format!("for an exit: {}, hurried: {}", stop.for_exit(), stop.hurry().is_set()));
+        noted.note(format!("for an exit: {}, hurried: {}", stop.exit().is_some(), stop.hurry().is_set()));
         held.pass();
         assert!(stop.hurry().wait_until(stop.deadline()));
     });

@@ -13,6 +13,8 @@ pub(crate) enum Phase {
     Start,
     Stop,
     Exit,
+    /// Restart listeners look whether a new image would be right.
+    Look,
     /// Graceful listeners look at the new settings.
     Prepare,
     /// What they returned is run.
@@ -27,10 +29,16 @@ impl Phase {
             Phase::Start => "start",
             Phase::Stop => "stop",
             Phase::Exit => "exit",
+            Phase::Look => "look",
             Phase::Prepare => "prepare",
             Phase::Commit => "commit",
             Phase::Abort => "abort",
         }
+    }
+
+    /// Whether an exit that is asked for meanwhile skips the rest of it.
+    pub(super) fn yields_to_an_exit(self) -> bool {
+        matches!(self, Phase::Start | Phase::Look | Phase::Prepare)
     }
 }
 
@@ -71,6 +79,8 @@ pub(super) struct Job<F> {
     total: Tick,
     hurried: bool,
     failures: Vec<F>,
+    /// The exit that follows a look to which nobody objects.
+    pub(super) restart: Option<Exit>,
     /// How an abort is to be answered.
     verdict: Option<Answer<F>>,
 }
@@ -100,7 +110,7 @@ impl<F: Report> Machine<F> {
             }
             Phase::Exit => self.enter(State::Exiting),
             Phase::Prepare => self.say(Say::Graceful),
-            Phase::Commit | Phase::Abort => {}
+            Phase::Look | Phase::Commit | Phase::Abort => {}
         }
         self.effects.push(Effect::Began { phase, settings });
         let called = Vec::new();
@@ -113,6 +123,7 @@ impl<F: Report> Machine<F> {
             total,
             hurried: false,
             failures: Vec::new(),
+            restart: None,
             verdict: None,
         });
     }
@@ -126,6 +137,7 @@ impl<F: Report> Machine<F> {
             Phase::Start => self.limits.start,
             Phase::Stop => self.limits.stop,
             Phase::Exit => self.limits.exit,
+            Phase::Look => self.limits.restart,
             Phase::Prepare | Phase::Commit | Phase::Abort => self.limits.graceful,
         }
     }
@@ -142,9 +154,9 @@ impl<F: Report> Machine<F> {
         newly
     }
 
-    /// Somebody waits for an exit who does not want to wait for this start or this reload: its listener gets a last call.
+    /// Somebody waits for an exit who does not want to wait for this start, look or reload: its listener gets a last call.
     pub(super) fn hasten(&mut self, now: Tick) {
-        let held_up = self.job.as_ref().is_some_and(|job| matches!(job.phase, Phase::Start | Phase::Prepare));
+        let held_up = self.job.as_ref().is_some_and(|job| job.phase.yields_to_an_exit());
         if let Some(call) =
             self.call.as_mut().filter(|call| held_up && matches!(call.work, Work::Listener { .. }))
         {
@@ -158,7 +170,7 @@ impl<F: Report> Machine<F> {
         let limits = self.limits;
         let job = self.job.as_mut()?;
         let phase = job.phase;
-        if matches!(phase, Phase::Start | Phase::Prepare) {
+        if phase.yields_to_an_exit() {
             let out_of_time = now >= job.total && !job.failures.is_empty();
             if leaving || out_of_time {
                 job.todo.clear();
@@ -187,7 +199,7 @@ impl<F: Report> Machine<F> {
             Outcome::Exit(exit) => {
                 let exit = exit.after_failures(!job.failures.is_empty());
                 // What is half stopped or half committed goes on to its end.
-                if matches!(job.phase, Phase::Start | Phase::Prepare) {
+                if job.phase.yields_to_an_exit() {
                     job.todo.clear();
                 }
                 self.note_exit(exit);
@@ -201,6 +213,7 @@ impl<F: Report> Machine<F> {
             Phase::Start => self.finish_start(job),
             Phase::Stop => self.finish_stop(job),
             Phase::Exit => self.finish_exit(job),
+            Phase::Look => self.finish_look(job),
             Phase::Prepare => self.finish_prepare(job, now),
             Phase::Commit => {
                 let answer = done_or_failed(Verb::Graceful, job.failures);
@@ -259,9 +272,22 @@ impl<F: Report> Machine<F> {
         self.errands.push_back(Errand::Answer(tickets, done_or_failed(verb, failures)));
     }
 
+    /// If nobody objects and nothing has come in between, the restart is an exit from here on.
+    fn finish_look(&mut self, job: Job<F>) {
+        let answer = if !job.failures.is_empty() {
+            Answer::Vetoed(Verb::Restart, job.failures)
+        } else if let Some(asked) = &self.exit {
+            Answer::Interrupted(Verb::Restart, asked.exit.clone())
+        } else {
+            job.restart.into_iter().for_each(|exit| self.note_exit(exit));
+            return self.exit.iter_mut().for_each(|asked| asked.tickets.extend(&job.tickets));
+        };
+        self.errands.push_back(Errand::Answer(job.tickets, answer));
+    }
+
     fn finish_prepare(&mut self, mut job: Job<F>, now: Tick) {
         let verdict = if !job.failures.is_empty() {
-            Some(Answer::Vetoed(std::mem::take(&mut job.failures)))
+            Some(Answer::Vetoed(Verb::Graceful, std::mem::take(&mut job.failures)))
         } else {
             let exit = self.exit.as_ref().map(|asked| asked.exit.clone());
             exit.map(|exit| Answer::Interrupted(Verb::Graceful, exit))

@@ -1,17 +1,17 @@
 //! What is asked of the machine, and what it answers: the table of verbs and states.
 //!
-//! | asked in | start | stop | exit | graceful |
-//! |---|---|---|---|---|
-//! | STOPPED | run | run once since the last start | stop if not yet run, then exit | prepare, commit |
-//! | STARTING | join | queue | skip the rest, stop, exit | queue |
-//! | STARTED | done | run | stop, exit | prepare, commit |
-//! | STOPPING | queue | join | then exit | queue |
-//! | exit asked | refused | refused; done once exited | join, and hurry | refused |
+//! | asked in | start | stop | exit | graceful | restart |
+//! |---|---|---|---|---|---|
+//! | STOPPED | run | run once since the last start | stop if not yet run, then exit | prepare, commit | look, exit |
+//! | STARTING | join | queue | skip the rest, stop, exit | queue | queue |
+//! | STARTED | done | run | stop, exit | prepare, commit | look, exit |
+//! | STOPPING | queue | join | then exit | queue | queue |
+//! | exit asked | refused | refused; done once exited | join, and hurry | refused | refused; joins a restart |
 //!
 //! "Join" and "done" hold while nothing else waits in the queue: a start that was asked for after a queued stop is
 //! queued behind it, so that the last one who asked gets what they asked for.
 
-use super::{Errand, Machine, Phase, Report, State, Tick};
+use super::{Errand, Machine, Phase, Report, Say, State, Tick};
 use crate::exit::Exit;
 use crate::failure::Verb;
 
@@ -33,6 +33,8 @@ pub(crate) enum Ask {
         exit: Exit,
         inside: bool,
     },
+    /// The exit that follows if nobody objects.
+    Restart(Exit),
 }
 
 impl Ask {
@@ -41,8 +43,8 @@ impl Ask {
             Ask::Start => Verb::Start,
             Ask::Stop => Verb::Stop,
             Ask::Graceful { .. } => Verb::Graceful,
-            Ask::Exit { exit, .. } if exit.is_restart() => Verb::Restart,
             Ask::Exit { .. } => Verb::Exit,
+            Ask::Restart(_) => Verb::Restart,
         }
     }
 }
@@ -52,7 +54,7 @@ impl Ask {
 pub(crate) enum Answer<F> {
     Done,
     Failed(Verb, Vec<F>),
-    Vetoed(Vec<F>),
+    Vetoed(Verb, Vec<F>),
     Refused(Verb, Exit),
     Interrupted(Verb, Exit),
 }
@@ -83,19 +85,29 @@ pub(super) struct Request {
     pub(super) tickets: Vec<TicketId>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Queued {
     Start,
     Stop,
     Graceful { plain: bool },
+    Restart(Exit),
 }
 
 impl Queued {
-    fn verb(self) -> Verb {
+    fn verb(&self) -> Verb {
         match self {
             Queued::Start => Verb::Start,
             Queued::Stop => Verb::Stop,
             Queued::Graceful { .. } => Verb::Graceful,
+            Queued::Restart(_) => Verb::Restart,
+        }
+    }
+
+    /// Whether one run of it is enough for both, if neither has begun.
+    fn is_one_with(&self, other: &Queued) -> bool {
+        match (self, other) {
+            (Queued::Graceful { plain }, Queued::Graceful { plain: other }) => *plain && *other,
+            _ => self.verb() == other.verb(),
         }
     }
 }
@@ -135,6 +147,7 @@ impl<F: Report> Machine<F> {
             Ask::Start => self.ask_queued(Queued::Start, ticket),
             Ask::Stop => self.ask_queued(Queued::Stop, ticket),
             Ask::Graceful { plain } => self.ask_queued(Queued::Graceful { plain }, ticket),
+            Ask::Restart(exit) => self.ask_queued(Queued::Restart(exit), ticket),
         }
     }
 
@@ -152,48 +165,48 @@ impl<F: Report> Machine<F> {
     }
 
     fn ask_queued(&mut self, ask: Queued, ticket: TicketId) {
-        if let Some(asked) = &self.exit {
-            if ask == Queued::Stop && self.exited {
+        if let Some(asked) = &mut self.exit {
+            let joins = ask.verb() == Verb::Restart && asked.exit.is_restart();
+            if self.exited && (joins || ask == Queued::Stop) {
                 return self.done_at_the_end(ticket);
+            }
+            if joins {
+                return asked.tickets.push(ticket);
             }
             let answer = Answer::Refused(ask.verb(), asked.exit.clone());
             return self.answer(vec![ticket], &answer);
         }
-        if let Some(tickets) = self.joinable(ask) {
+        if let Some(tickets) = self.joinable(&ask) {
             return tickets.push(ticket);
         }
         self.queue.push_back(Request { ask, tickets: vec![ticket] });
     }
 
     /// The tickets of the last thing that is going to happen, if it is just what is asked for.
-    fn joinable(&mut self, ask: Queued) -> Option<&mut Vec<TicketId>> {
+    fn joinable(&mut self, ask: &Queued) -> Option<&mut Vec<TicketId>> {
         if let Some(last) = self.queue.back_mut() {
-            let same = last.ask == ask && ask != Queued::Graceful { plain: false };
-            return same.then_some(&mut last.tickets);
+            return last.ask.is_one_with(ask).then_some(&mut last.tickets);
         }
         let job = self.job.as_mut()?;
         // A reload that runs is not joined: it may have read the settings before they changed.
-        let same = matches!((ask, job.phase), (Queued::Start, Phase::Start) | (Queued::Stop, Phase::Stop));
+        let same = matches!(
+            (ask, job.phase),
+            (Queued::Start, Phase::Start) | (Queued::Stop, Phase::Stop) | (Queued::Restart(_), Phase::Look)
+        );
         same.then_some(&mut job.tickets)
     }
 
     fn ask_exit(&mut self, exit: Exit, inside: bool, ticket: TicketId, now: Tick) {
-        let exited = self.exited;
+        if self.exited {
+            return self.done_at_the_end(ticket);
+        }
         let Some(asked) = &mut self.exit else {
             self.note_exit(exit);
             return self.exit.iter_mut().for_each(|asked| asked.tickets.push(ticket));
         };
-        if exit.is_restart() && !asked.exit.is_restart() {
-            let answer = Answer::Refused(Verb::Restart, asked.exit.clone());
-            return self.answer(vec![ticket], &answer);
-        }
-        if exited {
-            return self.done_at_the_end(ticket);
-        }
-        let again = exit.is_restart() || inside;
         asked.overrule(exit);
         asked.tickets.push(ticket);
-        if !again && !asked.hurried {
+        if !inside && !asked.hurried {
             self.hurry(now);
         }
     }
@@ -212,14 +225,19 @@ impl<F: Report> Machine<F> {
         if let Some(asked) = &mut self.exit {
             return asked.overrule(exit);
         }
+        let mut asked = ExitAsked::new(exit);
         for request in std::mem::take(&mut self.queue) {
-            let answer = Answer::Refused(request.ask.verb(), exit.clone());
+            if request.ask.verb() == Verb::Restart && asked.exit.is_restart() {
+                asked.tickets.extend(request.tickets);
+                continue;
+            }
+            let answer = Answer::Refused(request.ask.verb(), asked.exit.clone());
             self.answer(request.tickets, &answer);
         }
-        if matches!(self.job.as_ref().map(|job| job.phase), Some(Phase::Start | Phase::Prepare)) {
+        if self.job.as_ref().is_some_and(|job| job.phase.yields_to_an_exit()) {
             self.effects.push(Effect::Cancel);
         }
-        self.exit = Some(ExitAsked::new(exit));
+        self.exit = Some(asked);
     }
 
     /// Begins what waits longest. False if nothing does.
@@ -234,17 +252,22 @@ impl<F: Report> Machine<F> {
             return true;
         }
         let Some(Request { ask, tickets }) = self.queue.pop_front() else { return false };
-        let phase = match (ask, self.state) {
+        let phase = match (&ask, self.state) {
             (Queued::Start, State::Stopped) => Phase::Start,
             (Queued::Stop, State::Started) => Phase::Stop,
             (Queued::Stop, State::Stopped) if !self.stopped => Phase::Stop,
             (Queued::Graceful { .. }, _) => Phase::Prepare,
+            (Queued::Restart(_), _) => Phase::Look,
             (Queued::Start | Queued::Stop, _) => {
                 self.errands.push_back(Errand::Answer(tickets, Answer::Done));
                 return true;
             }
         };
         self.begin(phase, tickets, now, plan);
+        if let (Queued::Restart(exit), Some(job)) = (ask, &mut self.job) {
+            job.restart = Some(exit.clone());
+            self.say(Say::Restart(exit));
+        }
         true
     }
 }

@@ -109,7 +109,7 @@ fn fails_or_is_refused(handle: &Handle) {
 fn a_restart_and_an_exit_at_once() {
     in_every_schedule("a plain exit wins over a restart, whoever comes first", || {
         let site = Site::new();
-        site.bus.restart_by(|_| anyhow!("nothing to become"));
+        site.bus.restart_by(|_, _| anyhow!("nothing to become"));
         let (one, two) = (site.bus.handle(), site.bus.handle());
         let restart = aside(move || {
             let outcome = one.restart();

@@ -116,7 +116,7 @@ fn what_is_subscribed_while_the_owner_goes_is_forgotten_too() {
                 let _ = (&circle, &owned);
             });
             let circle = handle.clone();
-            handle.restart_by(move |_| anyhow!("{} is gone", circle.name()));
+            handle.restart_by(move |_, _| anyhow!("{} is gone", circle.name()));
         });
         drop(bus);
         comes.join().unwrap();

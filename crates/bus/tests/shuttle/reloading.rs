@@ -97,7 +97,7 @@ fn two_reloads_of_which_one_is_vetoed() {
         answered(&outcomes[1], &["vetoed"]);
         let last = site.bus.last_graceful();
         hold(
-            matches!(last, Some(Ok(()) | Err(Error::Vetoed(_)))),
+            matches!(last, Some(Ok(()) | Err(Error::Vetoed { .. }))),
             "how the last reload went can be asked for",
         );
         answered(&site.bus.exit(), &["done"]);

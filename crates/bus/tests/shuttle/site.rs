@@ -150,7 +150,7 @@ pub(crate) fn kind(outcome: &Outcome) -> &'static str {
         Ok(Done::Noted) => "noted",
         Err(Error::Refused { .. }) => "refused",
         Err(Error::Failed { .. }) => "failed",
-        Err(Error::Vetoed(_)) => "vetoed",
+        Err(Error::Vetoed { .. }) => "vetoed",
         Err(Error::Interrupted { .. }) => "interrupted",
         Err(_) => "another error",
     }

@@ -46,7 +46,7 @@ pub(crate) fn subscribe(
     let log = bus.plugin("restart");
     let guard = Guard { image: image.clone(), source, signals, log: log.clone() };
     log.subscribe(topics::SIGNAL, priority::SITE, move |number: &i32| guard.hear(*number))?;
-    bus.restart_by(move |_| image.execute());
+    bus.restart_by(move |_, _| image.execute());
     Ok(settings)
 }
 

@@ -204,9 +204,13 @@ impl Situation {
         match self.machine.step(self.now, |phase| world.plan(phase).to_vec()) {
             Step::Idle => self.lane = Lane::Asleep,
             Step::Tell => {
-                // With a failed start an exit is decided, of which these effects are the consequence.
-                if self.machine.exit().is_some() && !self.story.is_leaving() {
-                    self.story.start_failed();
+                // With a failed start, or a restart to which nobody objects, an exit is decided, of which these effects are the
+                // consequence.
+                let decided = self.machine.exit().filter(|_| !self.story.is_leaving());
+                match decided.map(Exit::is_restart) {
+                    Some(true) => self.happen(world, &Fact::RestartDecided)?,
+                    Some(false) => self.story.start_failed(),
+                    None => {}
                 }
                 self.tell(world)?;
                 self.lane = Lane::Free;

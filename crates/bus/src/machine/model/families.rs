@@ -34,7 +34,7 @@ fn every_pair_of_scripts() -> Vec<World> {
 }
 
 fn every_three_wishes() -> Vec<World> {
-    let one = World::of(&[Some(1)], &[Some(1)], &[Some(1)], &[Some(1)]).ends(&[End::Ok, Fails]);
+    let one = World::of(&[Some(1)], &[Some(1)], &[Some(1)], &[Some(1)]).looks(1).ends(&[End::Ok, Fails]);
     let mut worlds = Vec::new();
     for (first, a) in WISHES.iter().enumerate() {
         for (second, b) in WISHES.iter().enumerate().skip(first) {
@@ -48,13 +48,14 @@ fn every_three_wishes() -> Vec<World> {
 
 fn all_sorts_of_listeners() -> Vec<World> {
     let crowds = [
-        World::of(&[None], &[None], &[None], &[None]),
+        World::of(&[None], &[None], &[None], &[None]).looks(1),
         World::of(&[Some(1), Some(2)], &[Some(2), None, Some(1)], &[None], &[]),
         World::of(&[Some(1), None], &[Some(3), Some(1)], &[Some(3)], &[]),
         World::of(&[Some(1), Some(1), Some(2)], &[Some(2), Some(1), Some(1)], &[], &[]),
         World::of(&[], &[None], &[None, Some(1), None], &[]),
         World::of(&[Some(1)], &[Some(1)], &[], &[Some(1), None]),
         World::of(&[], &[], &[None], &[None, Some(1), Some(2)]),
+        World::of(&[Some(1)], &[Some(1)], &[None], &[]).looks(2),
     ];
     let asked: [&[&[Wish]]; 4] = [
         &[&[Start, Stop], &[Exit(0)]],
@@ -73,8 +74,8 @@ fn all_sorts_of_listeners() -> Vec<World> {
 }
 
 fn listeners_that_ask() -> Vec<World> {
-    let crowd = World::of(&[Some(1), None], &[Some(1)], &[None], &[Some(1)]).ends(&[End::Ok, Fails]);
-    let asked: [&[&[Wish]]; 2] = [&[&[Start, Graceful]], &[&[Start], &[Exit(0)]]];
+    let crowd = World::of(&[Some(1), None], &[Some(1)], &[None], &[Some(1)]).looks(1).ends(&[End::Ok, Fails]);
+    let asked: [&[&[Wish]]; 3] = [&[&[Start, Graceful]], &[&[Start], &[Exit(0)]], &[&[Restart]]];
     let inside: [&[Wish]; 6] = [
         &[Exit(0)],
         &[Exit(3), Exit(0)],
@@ -95,13 +96,15 @@ fn overruns() -> Vec<World> {
         World::of(&[Some(1), None, None], &[Some(1)], &[None], &[]),
         World::of(&[Some(1)], &[Some(1), None, None], &[None, None, None], &[]),
         World::of(&[], &[], &[None], &[Some(1), None, None]),
+        World::of(&[], &[None], &[None], &[]).looks(3),
     ];
-    let asked: [(&[&[Wish]], u8); 5] = [
+    let asked: [(&[&[Wish]], u8); 6] = [
         (&[&[Start, Graceful]], 2),
         (&[&[Stop, Exit(0)]], 2),
         (&[&[Start], &[Exit(0)]], 1),
         (&[&[Start, Stop], &[Restart]], 1),
         (&[&[Graceful], &[Exit(0)]], 1),
+        (&[&[Restart], &[Exit(0)]], 2),
     ];
     let ends = [End::Ok, Exits(0)];
     let all = crowds.iter().flat_map(|crowd| {

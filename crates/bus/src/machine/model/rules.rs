@@ -25,6 +25,7 @@ pub(super) const OF_FACTS: &[(&str, OfFacts)] = &[
     ("nothing of a start, a look or a commit begins once an exit forbids it", an_exit_skips_the_rest),
     ("a start is done only when all its listeners have run and none has failed", started_means_all),
     ("a veto commits nothing", a_veto_commits_nothing),
+    ("a restart comes only after everybody has looked and nobody has objected", a_restart_is_looked_at),
     ("an abort takes back what was prepared, all of it and in reverse", an_abort_mirrors),
     ("a reload that goes through commits everything, in order", a_commit_is_complete),
     ("nobody is hurried without a reason", no_hurry_without_reason),
@@ -93,11 +94,14 @@ fn the_answer_fits(_: &World, story: &Story, fact: &Fact) -> bool {
         (Wish::Graceful | Wish::Settings, answer) => {
             story.reloaded.as_ref() == Some(answer) && a_true_report_of_a_reload(story, answer)
         }
-        (Wish::Restart, Answer::Refused(Verb::Restart, _)) => receipt.after_plain_exit,
+        (Wish::Restart, Answer::Refused(Verb::Restart, exit)) => leaving && !exit.is_restart(),
         (Wish::Restart, _) if receipt.after_plain_exit => false,
+        (Wish::Restart, Answer::Vetoed(Verb::Restart, faults)) => {
+            !faults.is_empty() && faults == story.faults(Phase::Look)
+        }
         // A plain exit has come over it.
         (Wish::Restart, Answer::Interrupted(Verb::Restart, exit)) => {
-            !exit.is_restart() && story.exited.as_ref().is_some_and(|exit| !exit.is_restart())
+            !exit.is_restart() && story.wanted.is_some_and(|wanted| !wanted.restart)
         }
         (Wish::Restart, Answer::Done) if story.exited.as_ref().is_some_and(|exit| !exit.is_restart()) => {
             false
@@ -118,7 +122,9 @@ fn a_true_report_of_a_reload(story: &Story, answer: &Answer<Fault>) -> bool {
     match answer {
         Answer::Done => story.faults(Phase::Commit).is_empty(),
         Answer::Failed(Verb::Graceful, faults) => !faults.is_empty() && faults == story.faults(Phase::Commit),
-        Answer::Vetoed(faults) => !faults.is_empty() && faults == story.faults(Phase::Prepare),
+        Answer::Vetoed(Verb::Graceful, faults) => {
+            !faults.is_empty() && faults == story.faults(Phase::Prepare)
+        }
         Answer::Interrupted(Verb::Graceful, _) => story.wanted.is_some(),
         _ => false,
     }
@@ -175,11 +181,9 @@ fn exit_listeners_run_once(world: &World, story: &Story, fact: &Fact) -> bool {
 
 fn an_exit_skips_the_rest(_: &World, story: &Story, fact: &Fact) -> bool {
     let forbidden = match fact {
-        Fact::Stepped(Work::Listener { phase, .. }) => matches!(phase, Phase::Start | Phase::Prepare),
+        Fact::Stepped(Work::Listener { phase, .. }) => phase.yields_to_an_exit(),
         // A commit that has begun goes on to its end: half of it would be worse.
-        Fact::Told(Effect::Began { phase, .. }) => {
-            matches!(phase, Phase::Start | Phase::Prepare | Phase::Commit)
-        }
+        Fact::Told(Effect::Began { phase, .. }) => phase.yields_to_an_exit() || *phase == Phase::Commit,
         Fact::Told(Effect::Entered(state)) => matches!(state, State::Starting | State::Started),
         _ => false,
     };
@@ -195,6 +199,13 @@ fn a_veto_commits_nothing(world: &World, story: &Story, fact: &Fact) -> bool {
     !matches!(fact, Fact::Told(Effect::Began { phase: Phase::Commit, .. }))
         || (story.called(Phase::Prepare).len() == world.graceful.len()
             && story.faults(Phase::Prepare).is_empty())
+}
+
+fn a_restart_is_looked_at(world: &World, story: &Story, fact: &Fact) -> bool {
+    !matches!(fact, Fact::RestartDecided)
+        || (story.called(Phase::Look).len() == world.restart.len()
+            && story.faults(Phase::Look).is_empty()
+            && story.open == Some(Phase::Look))
 }
 
 fn an_abort_mirrors(_: &World, story: &Story, fact: &Fact) -> bool {
@@ -222,7 +233,7 @@ fn out_of_time_is_the_end(_: &World, story: &Story, fact: &Fact) -> bool {
     // As the limits are here, two that overran have used up the total.
     let out_of_time = story.faults(*phase).iter().filter(|fault| fault.overran).count() >= 2;
     match phase {
-        Phase::Start | Phase::Prepare => !out_of_time,
+        Phase::Start | Phase::Look | Phase::Prepare => !out_of_time,
         Phase::Stop | Phase::Exit => !out_of_time || story.hurried,
         Phase::Commit | Phase::Abort => true,
     }
@@ -261,7 +272,7 @@ fn the_exit_is_known(_: &World, now: &Situation) -> bool {
 }
 
 fn an_exit_cancels(_: &World, now: &Situation) -> bool {
-    let runs = matches!(now.story.open, Some(Phase::Start | Phase::Prepare));
+    let runs = now.story.open.is_some_and(Phase::yields_to_an_exit);
     !runs || now.story.wanted.is_none() || now.story.cancelled
 }
 
@@ -275,7 +286,7 @@ fn a_deadline_per_step(_: &World, now: &Situation) -> bool {
 
 fn a_last_call(_: &World, now: &Situation) -> bool {
     let holds_up =
-        matches!(now.story.running, Some(Work::Listener { phase: Phase::Start | Phase::Prepare, .. }));
+        matches!(now.story.running, Some(Work::Listener { phase, .. }) if phase.yields_to_an_exit());
     !holds_up || !now.machine.hurried() || now.time_left() <= Some(limits().last_call)
 }
 

@@ -3,6 +3,7 @@
 use super::super::{Answer, Effect, Outcome, Phase, PluginId, Say, State, TicketId, Work};
 use super::world::{Fault, Wish, World};
 use crate::exit::Exit;
+use crate::failure::Verb;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(super) enum Fact {
     },
     /// Somebody cut the drains short.
     Hurried,
+    /// A restart was looked at, and is an exit now.
+    RestartDecided,
     /// The lane was told to do this.
     Stepped(Work<Fault>),
     /// And did it in time.
@@ -54,8 +57,8 @@ pub(super) struct Story {
     /// The phase whose listeners are being called.
     pub(super) open: Option<Phase>,
     /// The listeners that the last round of each phase called, and those that failed.
-    called: [Vec<usize>; 6],
-    faults: [Vec<Fault>; 6],
+    called: [Vec<usize>; 7],
+    faults: [Vec<Fault>; 7],
     pub(super) receipts: Vec<Receipt>,
     pub(super) wanted: Option<Wanted>,
     /// The last of start and stop that was asked for.
@@ -127,6 +130,10 @@ impl Story {
         match fact {
             Fact::Asked { wish, inside } => self.asked(*wish, *inside),
             Fact::Hurried => self.hurry_is_due = true,
+            Fact::RestartDecided => {
+                self.open = None;
+                self.want(Wanted { restart: true, code: 0 });
+            }
             Fact::Stepped(work) => self.stepped(world, work),
             Fact::Returned(outcome) => {
                 self.running = None;
@@ -153,13 +160,12 @@ impl Story {
         self.receipts.push(Receipt { wish, after_plain_exit, after_the_end: self.through, answer: None });
         match wish {
             Wish::Start | Wish::Stop => self.last = Some(wish),
-            Wish::Graceful | Wish::Settings | Wish::Hurry => {}
-            Wish::Exit(_) | Wish::Restart if self.through => {}
+            Wish::Graceful | Wish::Settings | Wish::Restart | Wish::Hurry => {}
+            Wish::Exit(_) if self.through => {}
             Wish::Exit(code) => {
                 self.hurry_is_due |= self.wanted.is_some() && !inside;
                 self.want(Wanted { restart: false, code });
             }
-            Wish::Restart => self.want(Wanted { restart: true, code: 0 }),
         }
     }
 
@@ -226,6 +232,11 @@ impl Story {
                 self.open = None;
             }
             Effect::Answered(ticket, answer) => {
+                if matches!(answer, Answer::Vetoed(Verb::Restart, _) | Answer::Interrupted(Verb::Restart, _))
+                    && self.open == Some(Phase::Look)
+                {
+                    self.open = None;
+                }
                 self.receipts[ticket.0 as usize].answer = Some(answer.clone());
             }
             Effect::Cancel => self.cancelled = true,
@@ -245,7 +256,7 @@ impl Story {
             }
             Phase::Stop => self.stops += 1,
             Phase::Exit => self.exits += 1,
-            Phase::Prepare | Phase::Commit | Phase::Abort => {}
+            Phase::Look | Phase::Prepare | Phase::Commit | Phase::Abort => {}
         }
     }
 }

@@ -19,7 +19,7 @@ struct Run {
 impl Run {
     fn new() -> Run {
         let all = [None, Some(1)];
-        let world = World::of(&all, &all, &all, &all);
+        let world = World::of(&all, &all, &all, &all).looks(2);
         Run { now: Situation::new(&world), world, called: Vec::new() }
     }
 
@@ -30,6 +30,7 @@ impl Run {
             Phase::Start => vec![Start],
             Phase::Stop => vec![Start, Stop],
             Phase::Exit => vec![Start, Exit(0)],
+            Phase::Look => vec![Start, Restart],
             Phase::Prepare | Phase::Commit | Phase::Abort => vec![Start, Graceful],
         };
         for wish in asked {
@@ -316,6 +317,73 @@ fn restart_asked_after_an_exit_is_refused_and_a_plain_exit_wins_over_a_restart()
     run.ask(Exit(0));
     run.rest();
     assert!(!run.now.story.exited.unwrap().is_restart());
+}
+
+#[test]
+fn restart_asked_in_stopped_and_in_started_looks_and_then_exits() {
+    for (mut run, stop) in
+        [(Run::new(), vec![(Phase::Stop, 0)]), (Run::started(), vec![(Phase::Stop, 0), (Phase::Stop, 1)])]
+    {
+        let restart = run.ask(Restart);
+        run.rest();
+        let looks = [(Phase::Look, 0), (Phase::Look, 1)].into_iter();
+        let exits = [(Phase::Exit, 0), (Phase::Exit, 1)];
+        assert!(run.called.iter().copied().eq(looks.chain(stop).chain(exits)));
+        run.is_done(restart);
+        assert!(run.now.story.exited.unwrap().is_restart());
+    }
+}
+
+#[test]
+fn restart_asked_in_starting_and_in_stopping_is_queued_and_one_that_waits_is_joined() {
+    for phase in [Phase::Start, Phase::Stop] {
+        let mut run = Run::at(phase);
+        let (first, second) = (run.ask(Restart), run.ask(Restart));
+        run.waits(first);
+        run.until(&Work::Listener { phase: Phase::Look, index: 1 });
+        assert_eq!(run.called, [(phase, 1), (Phase::Look, 0), (Phase::Look, 1)]);
+        let third = run.ask(Restart);
+        run.rest();
+        for ticket in [first, second, third] {
+            run.is_done(ticket);
+        }
+        let looks = run.called.iter().filter(|(phase, _)| *phase == Phase::Look).count();
+        assert_eq!(looks, 2, "one look for all three");
+    }
+}
+
+#[test]
+fn restarts_that_wait_while_another_is_looked_at_join_it_when_it_comes() {
+    let mut run = Run::at(Phase::Look);
+    let start = run.ask(Start);
+    let waiting = run.ask(Restart);
+    run.rest();
+    run.is_refused(start, Verb::Start);
+    run.is_done(waiting);
+}
+
+#[test]
+fn a_restart_to_which_somebody_objects_changes_nothing() {
+    let mut run = Run::started();
+    run.world.ends = vec![End::Fails];
+    let restart = run.ask(Restart);
+    run.rest();
+    run.ran(&[Phase::Look]);
+    assert!(matches!(run.answer(restart), Some(Answer::Vetoed(Verb::Restart, faults)) if faults.len() == 2));
+    assert_eq!(run.now.machine.state(), State::Started);
+    assert!(run.now.machine.exit().is_none());
+}
+
+#[test]
+fn an_exit_while_a_restart_is_looked_at_comes_instead_of_it() {
+    let mut run = Run::at(Phase::Look);
+    let restart = TicketId(1);
+    run.ask(Exit(3));
+    assert!(run.now.story.cancelled);
+    run.rest();
+    run.ran(&[Phase::Stop, Phase::Exit]);
+    assert!(matches!(run.answer(restart), Some(Answer::Interrupted(Verb::Restart, _))));
+    assert_eq!(run.now.story.exited.map(|exit| exit.code()), Some(3));
 }
 
 #[test]

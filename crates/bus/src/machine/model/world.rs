@@ -30,7 +30,7 @@ impl Wish {
             Wish::Graceful => Ask::Graceful { plain: true },
             Wish::Settings => Ask::Graceful { plain: false },
             Wish::Exit(code) => Ask::Exit { exit: Exit::with_code(code, "a wish"), inside },
-            Wish::Restart => Ask::Exit { exit: Exit::restart("a wish"), inside },
+            Wish::Restart => Ask::Restart(Exit::restart("a wish")),
             Wish::Hurry => return None,
         })
     }
@@ -65,6 +65,7 @@ pub(super) struct World {
     pub(super) stop: Vec<Entry>,
     pub(super) exit: Vec<Entry>,
     pub(super) graceful: Vec<Entry>,
+    pub(super) restart: Vec<Entry>,
     /// What each asker asks, one wish after the other, without waiting for answers.
     pub(super) askers: Vec<Vec<Wish>>,
     /// How listeners may end.
@@ -92,11 +93,18 @@ impl World {
             stop: entries(stop),
             exit: entries(exit),
             graceful: entries(graceful),
+            restart: Vec::new(),
             askers: Vec::new(),
             ends: vec![End::Ok],
             inside: Vec::new(),
             overruns: 0,
         }
+    }
+
+    /// With so many restart listeners.
+    pub(super) fn looks(mut self, count: usize) -> World {
+        self.restart = vec![Entry { plugin: None, paired: false }; count];
+        self
     }
 
     pub(super) fn asked(mut self, askers: &[&[Wish]]) -> World {
@@ -124,6 +132,7 @@ impl World {
             Phase::Start => &self.start,
             Phase::Stop => &self.stop,
             Phase::Exit => &self.exit,
+            Phase::Look => &self.restart,
             Phase::Prepare | Phase::Commit | Phase::Abort => &self.graceful,
         }
     }
@@ -137,6 +146,7 @@ pub(super) fn limits() -> Limits {
         stop: limit,
         exit: limit,
         graceful: limit,
+        restart: limit,
         last_call: Duration::from_nanos(1),
         log: Duration::from_nanos(1),
         join: Duration::ZERO,
