@@ -204,7 +204,7 @@ fn all_mistakes_are_in_one_report() {
     );
     let ran = run(program!(), folder.path(), &["check"]);
     for part in
-        ["did you mean `name`?", "is only a port", "`threads` must be at least 1", "this route has no answer"]
+        ["did you mean `name`?", "is only a port", "without threads no request", "this route has no answer"]
     {
         assert!(ran.stderr.contains(part), "{part:?} is missing in:\n{}", ran.stderr);
     }

@@ -17,14 +17,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use tower_service::Service;
-
 use self::args::{Args, Command};
 use self::sections::{Attach, Joined};
 use crate::Handle;
-use crate::front::{App, Body, BoxError};
+use crate::front::{App, AppService};
 use crate::site::{Known, Section};
 
 /// What the program knows beyond the site file's own sections: applications, sections and plugins of the user's.
@@ -119,16 +115,9 @@ impl Program {
     }
 
     /// An application that a route of the site file mounts by this name: `app = "shop"`. Any tower service will do, such as
-    /// an axum `Router`; it sees paths without the route's own.
+    /// an axum `Router` ([`AppService`] says what fits); it sees paths without the route's own.
     #[must_use]
-    pub fn app<S, B>(mut self, name: impl Into<String>, application: S) -> Program
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn app(mut self, name: impl Into<String>, application: impl AppService) -> Program {
         let name = name.into();
         self.known.app(name.clone());
         if self.apps.insert(name.clone(), App::new(application)).is_some() {

@@ -14,9 +14,6 @@ use crate::{Limits, http, signals};
 
 use super::Program;
 
-/// The address of a site that names none.
-const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-
 /// Where a site comes from, to be read again at every reload.
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
@@ -84,33 +81,8 @@ fn name_of(path: &Path) -> String {
 }
 
 fn http_settings(http: &HttpSection, log: &LogSection, folder: &Path) -> http::Settings {
-    let mut settings = http::Settings::default();
-    let default = [DEFAULT_LISTEN.to_owned()];
-    let listen = match &http.listen {
-        Some(listen) => listen.iter().map(|address| address.to_string()).collect(),
-        None => default.to_vec(),
-    };
-    settings.listen = listen.iter().filter_map(|text| HttpSection::address(text, folder).ok()).collect();
+    let mut settings = http.settings(folder);
     settings.access_log = log.access.unwrap_or(false);
-    let limits = &mut settings.limits;
-    if let Some(time) = &http.header_timeout {
-        limits.header_time = time.get();
-    }
-    if let Some(time) = &http.idle_timeout {
-        limits.idle_time = time.get();
-    }
-    if let Some(count) = &http.max_connections {
-        limits.connections = usize::try_from(**count).unwrap_or(usize::MAX);
-    }
-    if let Some(size) = &http.max_header_size {
-        limits.header_bytes = usize::try_from(size.bytes()).unwrap_or(usize::MAX);
-    }
-    if let Some(size) = &http.max_body_size {
-        limits.body_bytes = size.bytes();
-    }
-    if let Some(threads) = &http.threads {
-        settings.threads = usize::from(**threads);
-    }
     settings
 }
 

@@ -93,7 +93,7 @@ header_timeout = "0s"
 2 | header_timeout = "0s"
   |                  ^^^^
   |
-  = help: write a duration such as "30s", or leave the key out"#,
+  = help: write more than that, or leave the key out"#,
     },
     Case {
         name: "a size that is too small or not one",
@@ -106,7 +106,7 @@ max_header_size = "10"
 2 | max_header_size = "10"
   |                   ^^^^
   |
-  = help: write at least "1 KiB"; browsers need about 4 KiB"#,
+  = help: browsers need about "4 KiB"; or leave the key out"#,
     },
     Case {
         name: "a size with a strange unit",
@@ -193,7 +193,7 @@ threads = 60000
 2 | max_header_size = "32 MiB"
   |                   ^^^^^^^^
   |
-  = help: write at most "16 MiB"; each connection may take that much memory
+  = help: each connection may take that much memory; write less, or leave the key out
 
 error: 60000 threads would only be in each other's way
  --> site.toml:3:11
