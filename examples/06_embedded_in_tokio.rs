@@ -3,7 +3,7 @@
 //! `cargo run -p sitebus-examples --bin 06_embedded_in_tokio`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use sitebus::{Bus, Exit, START, State, edge};
+use sitebus::{Bus, Exit, START, State, from_async};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -14,7 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let spawn = move |task: sitebus::Task| drop(runtime.spawn(task));
     bus.on(START)?.subscribe(
         "warm-up",
-        edge(spawn, |_start: sitebus::Start| async {
+        from_async(spawn, |_start: sitebus::Start| async {
             tokio::task::yield_now().await;
             println!("warmed up");
             Ok(())

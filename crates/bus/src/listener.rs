@@ -33,7 +33,7 @@ pub trait Listener<M: ?Sized, O = ()>: Send + Sync + 'static {
 
 /// What a listening closure may return: an `anyhow::Result` of the topic's output, or nothing where there is no output.
 ///
-/// An async closure returns a future, which nobody would run; [`edge`](crate::edge()) makes a listener of it:
+/// An async closure returns a future, which nobody would run; [`from_async`](crate::from_async()) makes a listener of it:
 ///
 /// ```compile_fail,E0277
 /// let bus = sitebus_bus::Bus::new("site");
@@ -44,7 +44,7 @@ pub trait Listener<M: ?Sized, O = ()>: Send + Sync + 'static {
     message = "a listener on a topic with output `{O}` cannot return `{Self}`",
     label = "this listener returns `{Self}`",
     note = "return `anyhow::Result<{O}>`; where the output is `()`, returning nothing will do as well",
-    note = "an async function is made a listener by `edge(spawn, function)`, where `spawn` hands its future to a runtime"
+    note = "an async function is made a listener by `from_async(spawn, function)`, where `spawn` hands its future to a runtime"
 )]
 pub trait Heard<O> {
     /// As a result.

@@ -5,7 +5,7 @@ pub use sitebus_bus::{
     Failure, Failures, Flag, GRACEFUL, Graceful, Handle, Heard, Inbox, LOG, Level, Limit, Limits, Listener,
     ListenerInfo, Plugin, Priority, Reason, Record, START, STOP, SettingsMap, Start, State, States, Stop,
     Subscription, Task, Ticket, Timing, TimingOutcome, Timings, Topic, TopicClash, Verb, WaitError, When,
-    edge, priority, topics,
+    from_async, priority, topics,
 };
 
 #[cfg(feature = "front")]

@@ -1,4 +1,4 @@
-//! Async listeners, sync at the edge.
+//! Async listeners, waited for where they are called.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use sitebus_bus::{Bus, Commit, GRACEFUL, Limits, Reason, START, STOP, Task, Topic, edge};
+use sitebus_bus::{Bus, Commit, GRACEFUL, Limits, Reason, START, STOP, Task, Topic, from_async};
 use sitebus_testkit::{FakeClock, Gate, Transcript, block_on};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ fn the_listener_ends_when_its_future_does_so_the_order_holds() {
     let (bus, heard) = (Bus::new("site"), Transcript::new());
     for name in ["one", "two", "three"] {
         let heard = heard.clone();
-        let listener = edge(spawn, move |_start| {
+        let listener = from_async(spawn, move |_start| {
             let heard = heard.clone();
             async move {
                 heard.note(format!("{name} begins"));
@@ -42,15 +42,15 @@ fn the_listener_ends_when_its_future_does_so_the_order_holds() {
 fn outputs_errors_and_commits_come_through() {
     let bus = Bus::new("site");
     let double = bus.on(DOUBLE).unwrap();
-    double.subscribe("doubles", edge(spawn, |number: u32| async move { Ok(number * 2) }));
-    double.subscribe("refuses", edge(spawn, |number: u32| async move { bail!("not {number}") }));
+    double.subscribe("doubles", from_async(spawn, |number: u32| async move { Ok(number * 2) }));
+    double.subscribe("refuses", from_async(spawn, |number: u32| async move { bail!("not {number}") }));
     let collected = double.collect(&21);
     assert_eq!(collected.outputs, [42]);
     assert_eq!(collected.failures.unwrap().to_string(), "'refuses' failed on 'double': not 21");
 
     let heard = Transcript::new();
     let noted = heard.clone();
-    let prepares = edge(spawn, move |_graceful| {
+    let prepares = from_async(spawn, move |_graceful| {
         let noted = noted.clone();
         async move {
             Ok(Commit::new(move || {
@@ -68,9 +68,12 @@ fn outputs_errors_and_commits_come_through() {
 fn a_task_that_panics_or_is_dropped_is_a_failure() {
     let bus = Bus::new("site");
     let double = bus.on(DOUBLE).unwrap();
-    double.subscribe("panics", edge(spawn, |_| async { panic!("oh") }));
-    double.subscribe("is dropped", edge(drop, |number| async move { Ok(number) }));
-    double.subscribe("has no runtime", edge(|_| panic!("no runtime"), |number| async move { Ok(number) }));
+    double.subscribe("panics", from_async(spawn, |_| async { panic!("oh") }));
+    double.subscribe("is dropped", from_async(drop, |number| async move { Ok(number) }));
+    double.subscribe(
+        "has no runtime",
+        from_async(|_| panic!("no runtime"), |number| async move { Ok(number) }),
+    );
     let failures = double.collect(&1).failures.unwrap();
     let texts = failures.iter().map(ToString::to_string).collect::<Vec<_>>();
     let gone = "its task ended without an answer: it panicked, or its runtime is gone";
@@ -85,7 +88,7 @@ fn the_deadline_holds_for_a_future_that_hangs_and_its_late_answer_is_ignored() {
     let bus = Bus::builder("site").clock(clock.clone()).build();
     let gate = Gate::new();
     let held = gate.clone();
-    let hangs = edge(spawn, move |_stop| {
+    let hangs = from_async(spawn, move |_stop| {
         let held = held.clone();
         async move {
             held.pass();
@@ -107,7 +110,7 @@ fn a_future_can_wait_for_the_cancellation_and_the_hurry_in_its_message() {
     let (bus, gate) = (Bus::new("site"), Gate::new());
     let held = gate.clone();
     gate.open();
-    let waits = edge(spawn, move |start: sitebus_bus::Start| {
+    let waits = from_async(spawn, move |start: sitebus_bus::Start| {
         let held = held.clone();
         async move {
             held.pass();
@@ -116,7 +119,7 @@ fn a_future_can_wait_for_the_cancellation_and_the_hurry_in_its_message() {
         }
     });
     bus.on(START).unwrap().subscribe("waits", waits);
-    let drains = edge(spawn, |stop: sitebus_bus::Stop| async move {
+    let drains = from_async(spawn, |stop: sitebus_bus::Stop| async move {
         stop.hurry().when().await;
         Ok(())
     });
