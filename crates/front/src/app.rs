@@ -8,11 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, Uri};
-use tower_service::Service;
 
 use crate::answer::{Asked, page};
 use crate::path;
-use crate::{Body, BoxError};
+use crate::{AppService, Body, BoxError};
 
 pub(crate) type AppFuture = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
@@ -24,16 +23,9 @@ pub(crate) type AppFuture = Pin<Box<dyn Future<Output = Response<Body>> + Send>>
 pub struct App(Arc<dyn Erased>);
 
 impl App {
-    /// Takes a service of requests whose body is [`Body`].
+    /// Takes a service: see [`AppService`] for what fits.
     #[must_use]
-    pub fn new<S, B>(service: S) -> App
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn new(service: impl AppService) -> App {
         App(Arc::new(Mounted(service)))
     }
 
@@ -95,14 +87,7 @@ impl Erased for Absent {
 
 struct Mounted<S>(S);
 
-impl<S, B> Erased for Mounted<S>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
+impl<S: AppService> Erased for Mounted<S> {
     fn call(&self, request: Request<Body>) -> AppFuture {
         let mut service = self.0.clone();
         Box::pin(async move {

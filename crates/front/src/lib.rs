@@ -11,6 +11,7 @@ mod path;
 mod redirect;
 mod respond;
 mod routes;
+mod service;
 mod swap;
 mod table;
 
@@ -22,4 +23,5 @@ pub use front::{Front, ResponseFuture};
 pub use redirect::{Moved, Redirect};
 pub use respond::Respond;
 pub use routes::{Kind, Routes};
+pub use service::AppService;
 pub use swap::Swap;

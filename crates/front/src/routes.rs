@@ -2,12 +2,9 @@
 
 use std::path::PathBuf;
 
-use http::{Request, Response};
-use tower_service::Service;
-
 use crate::error::RouteErrors;
 use crate::table::Table;
-use crate::{App, Body, BoxError, Files, Front, Redirect, Respond};
+use crate::{App, AppService, Files, Front, Redirect, Respond};
 
 /// The routes of a site, in any order: the longest path that fits a request wins.
 ///
@@ -80,14 +77,7 @@ impl Routes {
     /// Mounts a service at `path` and below. The service sees the path without that prefix: mounted at `/api`, it
     /// gets `/users` for `/api/users`, and [`OriginalUri`](crate::OriginalUri) in the extensions of the request.
     #[must_use]
-    pub fn service<S, B>(self, path: impl Into<String>, service: S) -> Routes
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn service(self, path: impl Into<String>, service: impl AppService) -> Routes {
         self.route(path, App::new(service))
     }
 

@@ -1,18 +1,15 @@
 //! Routes that can be replaced while requests come in.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{Request, Response};
-use tower_service::Service;
+use http::Request;
 
 use crate::front::serve;
 use crate::table::Table;
-use crate::{Body, BoxError, Front, ResponseFuture};
+use crate::{BoxError, Front, ResponseFuture};
 
 /// A [`Front`] that can be replaced as a whole. All clones are one.
 ///
@@ -66,23 +63,5 @@ impl Swap {
 impl fmt::Debug for Swap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Swap").field(&*self.0.load()).finish()
-    }
-}
-
-impl<B> Service<Request<B>> for Swap
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        self.serve(request)
     }
 }

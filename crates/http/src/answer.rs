@@ -12,16 +12,15 @@ use http::response::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tower_service::Service;
 
 use crate::access::Line;
 use crate::slot::{FINISH, Flight, Slot};
-use crate::{Body, BodyError, BoxError};
+use crate::{Body, BodyError, BoxError, HttpService};
 use sitebus_bus::Level;
 
 pin_project! {
     /// One request in progress. Never fails: what goes wrong is logged and answered.
-    pub(crate) struct Answer<S: Service<Request<Body>>> {
+    pub(crate) struct Answer<S: HttpService> {
         #[pin]
         state: State<S, S::Future>,
         told: Option<Told>,
@@ -78,14 +77,10 @@ impl Told {
     }
 }
 
-impl<S: Service<Request<Body>>> Answer<S> {
+impl<S: HttpService> Answer<S> {
     /// Calls the service at once if it is ready: a request that waits is one more thing to move, and keeps hyper from using
     /// its buffer again.
-    pub(crate) fn ask(service: &mut S, request: Request<Body>, told: Told) -> Answer<S>
-    where
-        S: Clone,
-        S::Error: Into<BoxError>,
-    {
+    pub(crate) fn ask(service: &mut S, request: Request<Body>, told: Told) -> Answer<S> {
         let mut nobody = Context::from_waker(Waker::noop());
         let state = match guarded(|| service.poll_ready(&mut nobody)) {
             Ok(Poll::Ready(Ok(()))) => call(service, request),
@@ -106,12 +101,8 @@ impl<S: Service<Request<Body>>> Answer<S> {
     }
 }
 
-impl<S, B> Future for Answer<S>
-where
-    S: Service<Request<Body>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
-{
-    type Output = Result<Response<Answered<B>>, Infallible>;
+impl<S: HttpService> Future for Answer<S> {
+    type Output = Result<Response<Answered<S::ResponseBody>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -147,7 +138,7 @@ where
     }
 }
 
-fn call<S: Service<Request<Body>>>(service: &mut S, request: Request<Body>) -> State<S, S::Future> {
+fn call<S: HttpService>(service: &mut S, request: Request<Body>) -> State<S, S::Future> {
     match guarded(|| service.call(request)) {
         Ok(future) => State::Answering { future },
         Err(panic) => State::wrong(panic),
@@ -162,11 +153,7 @@ impl<S, F> State<S, F> {
 }
 
 /// A service is called only when it has said that it is ready (the contract of tower's `Service`).
-impl<S> Waiting<S>
-where
-    S: Service<Request<Body>>,
-    S::Error: Into<BoxError>,
-{
+impl<S: HttpService> Waiting<S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<State<S, S::Future>> {
         Poll::Ready(match guarded(|| self.service.poll_ready(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,

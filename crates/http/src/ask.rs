@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use tower_service::Service;
 
 use crate::access::Line;
 use crate::answer::{Answer, Answered, Told};
 use crate::config::Config;
 use crate::slot::{Flight, Slot};
-use crate::{Body, BoxError, host};
+use crate::{Body, HttpService, host};
 
 /// The user's service on one connection.
 pub(crate) struct Ask<S> {
@@ -29,14 +28,8 @@ impl<S> Ask<S> {
     }
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Ask<S>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone,
-    S::Error: Into<BoxError>,
-    B: http_body::Body,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response<Answered<B>>;
+impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Ask<S> {
+    type Response = Response<Answered<S::ResponseBody>>;
     type Error = Infallible;
     type Future = Answer<S>;
 

@@ -15,6 +15,12 @@ use crate::{Body, BoxError};
 /// What a handler may come to: a response, or a result of one.
 ///
 /// An error is logged and answered with 500.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no answer to an HTTP request",
+    label = "not a `Response<Body>`, nor a `Result` of one",
+    note = "return a `Response<sitebus_http::Body>`: `Response::new(\"hello\".into())`, or `response.map(Body::new)` for \
+            one with another body; or a `Result` of one, with any error that becomes a `BoxError`"
+)]
 pub trait Outcome {
     /// As a result.
     ///

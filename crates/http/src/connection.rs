@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, StatusCode};
+use http::StatusCode;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tower_service::Service;
 
+use crate::HttpService;
 use crate::access;
 use crate::alarm::Alarm;
 use crate::ask::Ask;
@@ -18,19 +18,10 @@ use crate::detect::{self, Nothing, detect};
 use crate::drive::{Driver, Ended, Protocol};
 use crate::io::Io;
 use crate::slot::Slot;
-use crate::{Body, BoxError};
 use sitebus_bus::Level;
 
 /// Serves the connection until it is over, and closes it.
-pub(crate) async fn serve<S, B>(mut io: Io, service: S, config: Arc<Config>)
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+pub(crate) async fn serve<S: HttpService>(mut io: Io, service: S, config: Arc<Config>) {
     let slot = Arc::clone(io.slot());
     let mut alarm = Alarm::default();
     match detect(&mut io, &config.limits, config.http2.is_some(), &mut alarm).await {
@@ -108,13 +99,7 @@ fn status_of(error: &hyper::Error) -> Option<StatusCode> {
 type Http1<S> = http1::UpgradeableConnection<TokioIo<Io>, Ask<S>>;
 type Http2<S> = http2::Connection<TokioIo<Io>, Ask<S>, TokioExecutor>;
 
-impl<S, B> Protocol for Http1<S>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + 'static,
-    B::Error: Into<BoxError>,
-{
+impl<S: HttpService> Protocol for Http1<S> {
     const BYTES_ARE_A_HEAD: bool = true;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
@@ -126,15 +111,7 @@ where
     }
 }
 
-impl<S, B> Protocol for Http2<S>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+impl<S: HttpService> Protocol for Http2<S> {
     const BYTES_ARE_A_HEAD: bool = false;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {

@@ -6,16 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
 use parking_lot::Mutex;
-use tower_service::Service;
 
+use crate::HttpService;
 use crate::answer::text_of;
 use crate::config::Config;
 use crate::connection;
 use crate::io::Io;
 use crate::slot::{CUT, FINISH, Site, Slot, YIELD};
-use crate::{Body, BoxError};
 use sitebus_bus::{Flag, Level};
 use sitebus_serve::{Address, Connections, Door, Drained, Event, Host, Listener, Peer, Stream, accept};
 
@@ -116,15 +114,7 @@ pub(crate) type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The user's service, of which every listener gets a clone.
 pub(crate) struct Original<S>(pub(crate) Mutex<S>);
 
-impl<S, B> Open for Original<S>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+impl<S: HttpService> Open for Original<S> {
     fn open(&self, listener: Listener, house: &Arc<House>) -> (Door, Loop) {
         let address = Arc::new(listener.address().clone());
         let service = self.0.lock().clone();
@@ -140,15 +130,7 @@ struct Reception<S> {
     address: Arc<Address>,
 }
 
-impl<S, B> Host for Reception<S>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+impl<S: HttpService> Host for Reception<S> {
     async fn accepted(&mut self, stream: Stream, peer: Peer) {
         let config = self.house.config();
         if !self.house.has_room(config.limits.connections).await {

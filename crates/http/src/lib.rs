@@ -18,13 +18,18 @@ mod house;
 mod io;
 mod life;
 mod plugin;
+mod service;
 mod settings;
 mod slot;
 
 pub use body::{Body, BodyError};
 pub use closure::{Handler, HandlerFuture, Outcome, Plain};
 pub use error::HttpError;
+pub use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
+};
 pub use plugin::{Http, Server, Unanswered};
+pub use service::HttpService;
 pub use settings::{Limits, Settings, SettingsError, SettingsOf};
 pub use sitebus_serve::{Address, AddressError, BindError, Peer};
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use parking_lot::Mutex;
-use tower_service::Service;
 
 use crate::closure::{Handler, Outcome, Plain};
 use crate::house::Original;
 use crate::life::Life;
-use crate::{Body, BoxError, HttpError, Limits, Settings};
+use crate::{Body, HttpError, HttpService, Limits, Settings};
 use sitebus_bus::{Handle, priority, topics};
 use sitebus_serve::{Address, AddressError};
 
@@ -18,13 +17,13 @@ use sitebus_serve::{Address, AddressError};
 ///
 /// ```
 /// use sitebus_bus::Bus;
-/// use sitebus_http::{Body, Http};
+/// use sitebus_http::{Body, Http, Request, Response};
 ///
 /// let bus = Bus::new("site");
 /// let server = Http::new("http")
 ///     .listen("127.0.0.1:0")?
-///     .handler(|request: http::Request<Body>| async move {
-///         http::Response::new(format!("hello {}\n", request.uri().path()).into())
+///     .handler(|request: Request<Body>| async move {
+///         Response::new(format!("hello {}\n", request.uri().path()).into())
 ///     })
 ///     .subscribe(&bus)?;
 /// bus.start()?;
@@ -90,9 +89,9 @@ impl<S> Http<S> {
         self
     }
 
-    /// Answers with a tower service, such as an axum router. Every request gets a clone, which is called once it says that
+    /// Answers with a tower service, such as an axum router; see [`HttpService`] for what fits. Every request gets a clone, which is called once it says that
     /// it is ready. Its error is logged and answered with 500; so is a panic.
-    pub fn service<T>(self, service: T) -> Http<T> {
+    pub fn service<T: HttpService>(self, service: T) -> Http<T> {
         Http { name: self.name, settings: self.settings, runtime: self.runtime, service }
     }
 
@@ -113,24 +112,17 @@ impl<S> Http<S> {
     {
         self.service(Plain::new(answer))
     }
-}
 
-impl<S, B> Http<S>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
     /// Puts the server on the bus: it listens when the bus has started ([`priority::SERVER`]), drains when it stops
     /// ([`priority::STOP_SERVER`]), and takes up new [`Settings`] in a reload. It may be started again after a stop.
     ///
     /// # Errors
     /// [`HttpError`]: settings that cannot work. That there is an address to listen on is asked at the start, since
     /// settings may come until then.
-    pub fn subscribe(self, bus: &Handle) -> Result<Server, HttpError> {
+    pub fn subscribe(self, bus: &Handle) -> Result<Server, HttpError>
+    where
+        S: HttpService,
+    {
         self.settings.check().map_err(|error| HttpError::refused(&self.name, error))?;
         let plugin = bus.plugin(self.name.as_str());
         let life = Arc::new(Life {

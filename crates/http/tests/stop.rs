@@ -13,10 +13,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
 use tokio::sync::Semaphore;
-use tower_service::Service;
 
 use sitebus_bus::{Bus, Done, Exit, State, topics};
-use sitebus_http::{Body, BoxError, Http, Limits, Settings};
+use sitebus_http::{Body, BoxError, Http, HttpService, Limits, Settings};
 use support::{Client, PATIENCE, Site, greeter, record, start, start_with_stop_limit, wait_until};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -28,7 +27,7 @@ fn quick() -> Limits {
 }
 
 /// Answers when the gate has a permit; `began` has one for each request that came.
-fn gated() -> (Http<impl Serves>, Arc<Semaphore>, Arc<Semaphore>) {
+fn gated() -> (Http<impl HttpService>, Arc<Semaphore>, Arc<Semaphore>) {
     let (gate, began) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (opens, begins) = (Arc::clone(&gate), Arc::clone(&began));
     let http = Http::new("http").handler(move |_| {
@@ -40,22 +39,6 @@ fn gated() -> (Http<impl Serves>, Arc<Semaphore>, Arc<Semaphore>) {
         }
     });
     (http, gate, began)
-}
-
-trait Serves:
-    Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send>
-    + Clone
-    + Send
-    + 'static
-{
-}
-
-impl<S> Serves for S where
-    S: Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send>
-        + Clone
-        + Send
-        + 'static
-{
 }
 
 fn wait_for(permits: &Semaphore, count: usize) {

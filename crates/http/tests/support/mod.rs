@@ -6,11 +6,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
-use tower_service::Service;
-
 use sitebus_bus::{Bus, LOG, Limit, Limits as BusLimits, Record};
-use sitebus_http::{Body, BoxError, Http, Server};
+use sitebus_http::{Http, HttpService, Response, Server};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -21,36 +18,16 @@ pub(crate) struct Site {
 }
 
 /// A server that greets.
-pub(crate) fn greeter() -> Http<
-    impl Service<Request<Body>, Response = Response<Body>, Error = impl Into<BoxError>, Future: Send>
-    + Clone
-    + Send,
-> {
+pub(crate) fn greeter() -> Http<impl HttpService> {
     Http::new("http").answer(|_| Response::new("hello".into()))
 }
 
-pub(crate) fn start<S, B>(http: Http<S>) -> Site
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+pub(crate) fn start(http: Http<impl HttpService>) -> Site {
     start_with_stop_limit(http, PATIENCE)
 }
 
 /// Each stop listener may take `each`.
-pub(crate) fn start_with_stop_limit<S, B>(http: Http<S>, each: Duration) -> Site
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+pub(crate) fn start_with_stop_limit(http: Http<impl HttpService>, each: Duration) -> Site {
     let mut limits = BusLimits::default();
     limits.stop = Limit::new(each, PATIENCE);
     let bus = Bus::builder("site").limits(limits).build();
