@@ -212,7 +212,7 @@ impl fmt::Debug for SettingsMap {
 }
 
 /// The settings of one reload, as its listeners share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Offers(Arc<Mutex<SettingsMap>>);
 
 impl Offers {
@@ -228,6 +228,12 @@ impl Offers {
     fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let found = self.0.lock().0.get(&TypeId::of::<T>()).cloned();
         found.and_then(|settings| settings.downcast().ok())
+    }
+}
+
+impl fmt::Debug for Offers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.lock().fmt(f)
     }
 }
 

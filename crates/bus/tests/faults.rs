@@ -71,8 +71,8 @@ const FAULTS: &[Fault] = &[
     Fault {
         what: "a lost exit: one that is asked for while STARTING is forgotten",
         file: "src/machine/request.rs",
-        from: "self.exit = Some(ExitAsked::new(exit));",
-        to: "if self.state != State::Starting { self.exit = Some(ExitAsked::new(exit)); }",
+        from: "self.exit = Some(asked);",
+        to: "if self.state != State::Starting { self.exit = Some(asked); }",
         machine: Some("no exit is lost: the machine knows of it from the moment it was asked"),
         threads: (
             "asking::an_exit_during_a_start_that_waits_to_be_cancelled",
