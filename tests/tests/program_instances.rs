@@ -124,8 +124,47 @@ fn a_state_folder_that_may_not_be_written_is_named_with_the_cure() {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(["run", "--set", &format!("site.state={state}")]);
         let ended = Site::spawn(command, &folder).ends();
-        is_refused(&ended, &["the state folder", "locked", "Permission denied"]);
+        is_refused(
+            &ended,
+            &["the state folder", "locked", "Permission denied", "name another one with `state`"],
+        );
+
+        let check = |options: &[&str]| {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).args(["check", "--set", &format!("site.state={state}")]).args(options);
+            Site::spawn(command, &folder).ends()
+        };
+        let checked = check(&[]);
+        assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+        assert!(checked.stdout.starts_with("site.toml is right: "), "{}", checked.stdout);
+        let start = "warning: this user could not keep the state of the site in ";
+        assert!(checked.stderr.starts_with(start), "{}", checked.stderr);
+        for part in [
+            "locked may not be written: Permission denied",
+            "--> --set:1:12",
+            "name another folder with `state`",
+        ] {
+            assert!(checked.stderr.contains(part), "{part:?} is missing in: {}", checked.stderr);
+        }
+        let checked = check(&["--json"]);
+        assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""));
+        assert!(checked.stdout.contains("\"level\": \"warning\""), "{}", checked.stdout);
     }
+}
+
+#[test]
+fn a_check_warns_of_a_state_folder_that_could_not_be_made_and_makes_nothing() {
+    let folder = Folder::small();
+    let before = folder.list();
+    assert_eq!(run(program!(), folder.path(), &["check"]).stderr, "");
+    assert_eq!(folder.list(), before);
+    fs::write(folder.at(".sitebus"), "a file").unwrap();
+    let said = run(program!(), folder.path(), &["check"]).stderr;
+    assert!(said.contains(".sitebus may not be written: not a directory"), "{said}");
+    fs::remove_file(folder.at(".sitebus")).unwrap();
+    symlink("nowhere", folder.at(".sitebus")).unwrap();
+    let said = run(program!(), folder.path(), &["check"]).stderr;
+    assert!(said.contains(".sitebus may not be written: No such file or directory"), "{said}");
 }
 
 #[test]

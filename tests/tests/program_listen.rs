@@ -3,8 +3,10 @@
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
@@ -96,6 +98,25 @@ fn a_unix_socket_is_served_and_its_file_goes_with_it() {
     drop(local);
     site.stop();
     assert!(!folder.at("site.sock").exists());
+}
+
+#[test]
+fn a_unix_socket_in_a_folder_whose_name_is_no_text_is_served_there() {
+    let folder = listening_on("\"unix:site.sock\"");
+    let odd = folder.path().join(OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&odd).unwrap();
+    fs::rename(folder.at("site.toml"), odd.join("site.toml")).unwrap();
+    fs::rename(folder.at("public"), odd.join("public")).unwrap();
+    let mut command = Command::new(program!());
+    command.arg("run").arg(odd.join("site.toml"));
+    let site = Site::spawn(command, &folder).is_up();
+    let mut local = Connection::unix(&odd.join("site.sock")).unwrap();
+    local.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    assert_eq!(local.answer().unwrap().text(), "<h1>index</h1>");
+    drop(local);
+    assert_eq!(site.reload(), sitebus_tests::Verdict::Reloaded);
+    site.stop();
+    assert!(!odd.join("site.sock").exists());
 }
 
 #[test]

@@ -2,7 +2,10 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use sitebus_tests::{Folder, Site, ask, get, program, request, run};
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use sitebus_tests::{Folder, Site, Verdict, ask, get, program, request, run};
 
 /// `examples/hello` as it is, but on any free port.
 fn hello(folder: &Folder) -> Site {
@@ -156,6 +159,44 @@ fn a_site_file_elsewhere_is_run_from_anywhere_and_paths_count_from_it() {
     site.stop();
     assert!(elsewhere.list().is_empty(), "{:?}", elsewhere.list());
     assert!(folder.at(".sitebus/elsewhere/lock").exists());
+}
+
+#[test]
+fn through_a_link_paths_count_from_the_links_folder_and_its_name_is_the_sites() {
+    let (folder, links) = (Folder::hello(), Folder::empty());
+    symlink(folder.at("site.toml"), links.at("shop.toml")).unwrap();
+    let checked = run(program!(), links.path(), &["check", "shop.toml"]);
+    assert!(checked.stderr.contains("there is no folder `public`"), "{}", checked.stderr);
+    links.write("public/index.html", "of the links");
+    folder.write("site.toml", folder.read("site.toml").replace("name = \"hello\"\n", ""));
+    let options = ["run", "shop.toml", "--set", r#"http.listen=["127.0.0.1:0"]"#];
+    let site = Site::start_with(program!(), &links, &options);
+    site.says("the site 'shop' is process ");
+    assert_eq!(site.get("/").text(), "of the links");
+    site.stop();
+    assert!(links.at(".sitebus/shop/lock").exists() && !folder.at(".sitebus").exists());
+}
+
+#[test]
+fn a_release_is_switched_by_a_link_to_its_folder_and_a_reload() {
+    let folder = Folder::empty();
+    for release in ["1", "2"] {
+        folder.write(&format!("{release}/public/index.html"), release);
+        folder.write(
+            &format!("{release}/site.toml"),
+            "[http]\nlisten = [\"127.0.0.1:0\"]\n[[route]]\npath = \"/\"\nstatic = \"public\"\n",
+        );
+    }
+    symlink("1", folder.at("current")).unwrap();
+    let state = format!("site.state={}", folder.at("state").display());
+    let site = Site::start_with(program!(), &folder, &["run", "current/site.toml", "--set", &state]);
+    assert_eq!(site.get("/").text(), "1");
+    symlink("2", folder.at("next")).unwrap();
+    fs::rename(folder.at("next"), folder.at("current")).unwrap();
+    assert_eq!(site.reload(), Verdict::Reloaded);
+    assert_eq!(site.get("/").text(), "2");
+    let ended = site.stop();
+    assert!(!ended.stderr.contains("was removed"), "{}", ended.stderr);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::args::SiteArgs;
 use super::assembly::{Plan, Source};
-use super::{BAD_USAGE, Program};
+use super::{BAD_USAGE, Program, state};
+use crate::site::{Problem, Report, SiteSection};
 
 pub(crate) fn check(program: Program, args: SiteArgs, json: bool) -> ExitCode {
     let Program { known, apps, .. } = program;
@@ -14,7 +15,13 @@ pub(crate) fn check(program: Program, args: SiteArgs, json: bool) -> ExitCode {
     // Printing can fail only where nobody reads.
     match source.read() {
         Ok(site) => {
-            let _ = if json { writeln!(anstream::stdout(), "[]") } else { describe(&site) };
+            let warning = warning(&site);
+            let _ = match (&warning, json) {
+                (Some(warning), true) => writeln!(anstream::stdout(), "{}", warning.to_json()),
+                (None, true) => writeln!(anstream::stdout(), "[]"),
+                (Some(warning), false) => warning.print().and_then(|()| describe(&site)),
+                (None, false) => describe(&site),
+            };
             ExitCode::SUCCESS
         }
         Err(report) => {
@@ -22,6 +29,20 @@ pub(crate) fn check(program: Program, args: SiteArgs, json: bool) -> ExitCode {
             ExitCode::from(BAD_USAGE)
         }
     }
+}
+
+/// The file may be right, and yet not run: but here, and by the user who checks it, it need not.
+fn warning(site: &Plan) -> Option<Report> {
+    let obstacle = state::obstacle(&site.state)?;
+    let section = site.file.section::<SiteSection>("site").ok().flatten();
+    let mut problem = match section.as_ref().and_then(|section| section.state.as_ref()) {
+        Some(state) => Problem::new(state, obstacle),
+        None => Problem::nowhere(obstacle),
+    };
+    problem
+        .warning()
+        .help("let the user that runs the site write there, or name another folder with `state` in [site]");
+    Some(site.file.complain(problem))
 }
 
 fn describe(site: &Plan) -> std::io::Result<()> {

@@ -1,12 +1,14 @@
 //! The folder with what outlives a site's processes, and its one owner at a time.
 
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
 use super::assembly::Plan;
+use crate::os::access::may_write;
 use crate::os::claim::{Claim, ClaimError};
 use crate::os::lock::{Lock, LockError};
 
@@ -39,6 +41,24 @@ impl StateFolder {
     }
 }
 
+/// Why this user could not keep a site's state there, as far as that can be told without making anything.
+pub(crate) fn obstacle(folder: &Path) -> Option<String> {
+    let lock = folder.join("lock");
+    let there = lock.ancestors().find(|path| path.symlink_metadata().is_ok())?;
+    let may = match there.metadata() {
+        Ok(metadata) if there != lock && !metadata.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+        Ok(_) => may_write(there),
+        Err(error) => Err(error),
+    };
+    let whole = folder.display();
+    may.err().map(|error| {
+        let there = there.display();
+        format!(
+            "this user could not keep the state of the site in {whole}: {there} may not be written: {error}"
+        )
+    })
+}
+
 /// Whose folder was removed while it runs has no lock that we could find, but still its claim.
 fn claim(site: &Plan) -> anyhow::Result<Option<Claim>> {
     match Claim::take(&site.state) {
@@ -60,7 +80,10 @@ fn refusal(site: &Plan, error: LockError) -> anyhow::Error {
         LockError::Held { by, path } => already_running(site, by, &format!("holds {}", path.display())),
         error => {
             let folder = site.state.display();
-            anyhow!(error).context(format!("the state folder {folder} could not be taken"))
+            anyhow!(error).context(format!(
+                "the state folder {folder} could not be taken; let the user that runs the site write to it, or name another \
+                 one with `state` in [site]"
+            ))
         }
     }
 }

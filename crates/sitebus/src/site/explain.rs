@@ -98,6 +98,12 @@ fn missing_key(context: &Context<'_>, field: &str, span: Span, steps: &[Step]) -
 
 fn wrong_value(context: &Context<'_>, message: &str, wanted: &str, span: Span, steps: &[Step]) -> Problem {
     let what = value_name(context, steps);
+    if message.ends_with(DURATION) {
+        let mut problem =
+            Problem::new(span, format!("{what} cannot be read: its type in the program is `Duration`"));
+        problem.help("make it a `sitebus::site::Period` there, which reads \"5s\" and \"1m30s\"");
+        return problem;
+    }
     let mut problem = Problem::new(span, format!("{what} must be {wanted}"));
     let Some(value) = tree::at(context.node, steps) else { return problem };
     if !message.starts_with("invalid value") {
@@ -134,6 +140,9 @@ fn wrong_quotes(context: &Context<'_>, value: &DeValue<'_>, wanted: &str, span: 
         _ => None,
     }
 }
+
+/// How serde asks for a [`std::time::Duration`], which it wants as a table of seconds and nanoseconds.
+const DURATION: &str = ", expected struct Duration";
 
 /// What was wanted, in words for people who do not know Rust.
 fn expected(message: &str) -> Option<String> {

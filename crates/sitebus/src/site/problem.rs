@@ -5,6 +5,7 @@ use super::span::Span;
 /// One thing that is wrong: what, where, what else to look at, and the cure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    pub(super) is_warning: bool,
     pub(super) message: String,
     pub(super) at: Option<Span>,
     pub(super) label: String,
@@ -15,6 +16,7 @@ pub struct Problem {
 impl Problem {
     pub(crate) fn nowhere(message: impl Into<String>) -> Problem {
         Problem {
+            is_warning: false,
             message: message.into(),
             at: None,
             label: String::new(),
@@ -26,6 +28,12 @@ impl Problem {
     /// A complaint about this place.
     pub fn new(at: impl Into<Span>, message: impl Into<String>) -> Problem {
         Problem { at: Some(at.into()), ..Problem::nowhere(message) }
+    }
+
+    /// Makes it something to know rather than to mend: the file is right all the same.
+    pub(crate) fn warning(&mut self) -> &mut Problem {
+        self.is_warning = true;
+        self
     }
 
     /// Says something at the caret.

@@ -60,9 +60,9 @@ impl Report {
         writeln!(anstream::stderr(), "{}", self.render(&Renderer::styled().decor_style(DecorStyle::Ascii)))
     }
 
-    /// A JSON array with an object `{file, line, column, message, help}` for each problem, up to 100.
+    /// A JSON array with an object `{level, file, line, column, message, help}` for each problem, up to 100.
     ///
-    /// `line` and `column` count from 1, the column in characters; they are `null` where there is no place. `file` is
+    /// `level` is `error`, or `warning` where the file is right all the same. `line` and `column` count from 1, the column in characters; they are `null` where there is no place. `file` is
     /// `--set` for a value from the command line. `help` is `null` or a text, perhaps of several lines.
     pub fn to_json(&self) -> String {
         let entries: Vec<Entry<'_>> = self.shown().map(|problem| self.entry(problem)).collect();
@@ -78,6 +78,7 @@ impl Report {
         let position = place.as_ref().map(|(source, range)| source.position(range.start));
         let label = if problem.label.is_empty() { String::new() } else { format!(" ({})", problem.label) };
         Entry {
+            level: if problem.is_warning { "warning" } else { "error" },
             file: place.as_ref().map_or(&self.file, |(source, _)| &source.name),
             line: position.map(|(line, _)| line),
             column: position.map(|(_, column)| column),
@@ -97,7 +98,8 @@ impl Report {
     }
 
     fn picture(&self, renderer: &Renderer, problem: &Problem) -> String {
-        let mut group = Group::with_title(Level::ERROR.primary_title(&problem.message));
+        let level = if problem.is_warning { Level::WARNING } else { Level::ERROR };
+        let mut group = Group::with_title(level.primary_title(&problem.message));
         for (source, marks) in self.marks(problem) {
             group = group.element(snippet(source, &marks));
         }
@@ -177,6 +179,7 @@ impl std::error::Error for Report {}
 
 #[derive(Serialize)]
 struct Entry<'a> {
+    level: &'static str,
     file: &'a str,
     line: Option<usize>,
     column: Option<usize>,

@@ -8,7 +8,8 @@ use super::check::Check;
 ///
 /// The type says which keys there are; derive `Deserialize` with `#[serde(deny_unknown_fields)]`, so that a key that
 /// does not exist is a complaint and not silence. Put [`Spanned`](super::Spanned) round what [`Section::check`] may
-/// complain about, and use [`Period`](super::Period) and [`Size`](super::Size) for durations and sizes.
+/// complain about, and use [`Period`](super::Period) and [`Size`](super::Size) for durations and sizes, not `Duration`, which serde reads
+/// from a table of seconds and nanoseconds alone.
 ///
 /// Do not use `#[serde(flatten)]` or `#[serde(tag = "…")]`: both forget where in the file a value stands.
 pub trait Section: DeserializeOwned + 'static {

@@ -120,6 +120,7 @@ fn a_report_for_machines_has_a_line_a_column_and_a_cure() {
         json,
         r#"[
   {
+    "level": "error",
     "file": "site.toml",
     "line": 2,
     "column": 1,
@@ -127,6 +128,7 @@ fn a_report_for_machines_has_a_line_a_column_and_a_cure() {
     "help": "did you mean `listen`?"
   },
   {
+    "level": "error",
     "file": "site.toml",
     "line": 3,
     "column": 11,
@@ -134,6 +136,7 @@ fn a_report_for_machines_has_a_line_a_column_and_a_cure() {
     "help": null
   },
   {
+    "level": "error",
     "file": "--set",
     "line": 1,
     "column": 12,

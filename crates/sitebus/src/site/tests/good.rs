@@ -141,6 +141,31 @@ error: 4 problems in site.toml"
     );
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patience {
+    #[expect(dead_code, reason = "it is never read from a site file")]
+    wait: Option<Duration>,
+}
+
+impl Section for Patience {}
+
+#[test]
+fn a_duration_in_a_section_of_a_program_is_answered_with_the_type_that_reads_one() {
+    let file = SiteFile::from_text("site.toml", "[patience]\nwait = \"5s\"\n", &[]).unwrap();
+    assert_eq!(
+        file.section::<Patience>("patience").unwrap_err().to_string(),
+        "\
+error: `patience.wait` cannot be read: its type in the program is `Duration`
+ --> site.toml:2:8
+  |
+2 | wait = \"5s\"
+  |        ^^^^
+  |
+  = help: make it a `sitebus::site::Period` there, which reads \"5s\" and \"1m30s\""
+    );
+}
+
 #[test]
 fn two_owners_of_one_section_are_refused() {
     let mut known = known();
