@@ -6,8 +6,11 @@
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How many bytes a writable pipe takes without waiting, if nobody else writes to it meanwhile: `PIPE_BUF` (pipe(7)).
@@ -34,4 +37,17 @@ pub fn wait_writable(stream: impl AsFd, patience: Duration) -> io::Result<bool> 
             Err(cause) => return Err(cause.into()),
         }
     }
+}
+
+/// Opens a file to be written at its end, and makes it if there is none, with `mode` less what the umask takes.
+///
+/// Neither this nor a write waits for anybody where the path turns out to be a pipe or a terminal: a pipe that nobody reads is
+/// an error (`ENXIO`), and one that is full is [`WouldBlock`](io::ErrorKind::WouldBlock). A terminal does not become the
+/// process's own. A file on a disk may take its time all the same: `O_NONBLOCK` means nothing there (open(2)).
+///
+/// # Errors
+/// What open(2) says.
+pub fn append_without_waiting(path: &Path, mode: u32) -> io::Result<File> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    OpenOptions::new().append(true).create(true).mode(mode).custom_flags(flags).open(path)
 }

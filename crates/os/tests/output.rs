@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use sitebus_os::output::{AT_ONCE, wait_writable};
+use sitebus_os::output::{AT_ONCE, append_without_waiting, wait_writable};
 use std::io::{self, Read as _, Write as _};
 use std::thread;
 use std::time::Duration;
@@ -32,4 +32,33 @@ fn a_pipe_takes_what_is_said_until_it_is_full_and_again_when_it_is_read() {
 #[test]
 fn a_file_always_takes_what_is_said() {
     assert!(wait_writable(tempfile::tempfile().unwrap(), Duration::ZERO).unwrap());
+}
+
+#[test]
+fn a_file_that_is_appended_to_is_made_for_its_owner_and_group_and_keeps_what_it_has() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for text in ["one", "two"] {
+        append_without_waiting(&path, 0o640).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "onetwo");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o137, 0, "no more than 0640");
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_refused_and_a_full_one_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let refused = append_without_waiting(&path, 0o640).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(nix::errno::Errno::ENXIO as i32));
+    let _reader = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let mut writer = append_without_waiting(&path, 0o640).unwrap();
+    let full = loop {
+        if let Err(error) = writer.write(&[b'x'; AT_ONCE]) {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
 }
