@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::exit::Exit;
-use crate::failure::{Error, Failure};
+use crate::failure::Error;
 use crate::foreign::{Foreign, quietly};
 use crate::latch::Latch;
 use crate::limits::Limits;
+use crate::log::LogWatch;
 use crate::machine::{Ask, Tick};
 use crate::message::SettingsMap;
 use crate::registry::{BuiltIn, Registry};
-use crate::restart::Restarter;
+use crate::restart::Conclusion;
 use crate::shared::Shared;
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard};
 use crate::threads::Threads;
@@ -33,19 +34,10 @@ pub(crate) struct Core {
     pub(crate) keeper_wakes: Condvar,
     pub(crate) exited: Latch<Exit>,
     pub(crate) threads: Threads,
-    /// Somebody has begun to join the threads and to restart.
-    pub(crate) concluding: AtomicBool,
-    /// How that ended.
-    pub(crate) concluded: Latch<Exit>,
-    pub(crate) restarter: Mutex<Option<Restarter>>,
+    pub(crate) conclusion: Conclusion,
     /// The owner is gone.
     forgetful: AtomicBool,
-    /// The log listener that the lane is at.
-    pub(crate) log_at: Mutex<Option<Arc<str>>>,
-    /// A log listener has hung once on the lane: from then on the bus's own lines go to `tracing` only.
-    pub(crate) log_hung: AtomicBool,
-    /// The report about that, until it is written.
-    pub(crate) log_report: Mutex<Option<Failure>>,
+    pub(crate) log_watch: LogWatch,
     /// Set as the very last thing that the lane does.
     pub(crate) lane_over: Latch<()>,
     next_plugin: AtomicU64,
@@ -80,13 +72,9 @@ impl Core {
                 keeper_wakes: Condvar::default(),
                 exited: Latch::new(),
                 threads: Threads::default(),
-                concluding: AtomicBool::new(false),
-                concluded: Latch::new(),
-                restarter: Mutex::new(None),
+                conclusion: Conclusion::new(),
                 forgetful: AtomicBool::new(false),
-                log_at: Mutex::new(None),
-                log_hung: AtomicBool::new(false),
-                log_report: Mutex::new(None),
+                log_watch: LogWatch::new(),
                 lane_over: Latch::new(),
                 next_plugin: AtomicU64::new(0),
             }
@@ -156,8 +144,7 @@ impl Core {
     /// Whoever brings a restarter or a thread after the end of the bus calls this when it is there.
     pub(crate) fn forget_late(&self) {
         if self.forgetful.load(Ordering::SeqCst) {
-            let restarter = self.restarter.lock().take();
-            quietly(|| drop(restarter));
+            self.conclusion.forget_restarter();
             self.threads.forget();
         }
     }

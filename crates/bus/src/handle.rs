@@ -196,9 +196,7 @@ impl Handle {
     /// exit listeners have handed on, and returns only if it failed. Without one, [`Bus::block`](crate::Bus::block) returns
     /// the restart, and its caller performs it.
     pub fn restart_by(&self, restarter: impl FnOnce(&Exit, HandedOn) -> anyhow::Error + Send + 'static) {
-        let replaced = self.core.restarter.lock().replace(Box::new(restarter));
-        self.core.forget_late();
-        drop(replaced);
+        self.core.restart_by(Box::new(restarter));
     }
 
     /// Every channel with its listeners, for tools.

@@ -6,7 +6,6 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
@@ -47,13 +46,14 @@ impl Core {
         if lane != shared.lane {
             return None;
         }
-        Some(match (shared.machine.work(), &shared.round) {
-            (Some(Work::Listener { index, .. }), Some(round)) if !self.is_logging() => {
-                Arc::clone(&round.tags()[*index].name)
-            }
-            (Some(_), _) => self.log_listener(),
-            (None, _) => Arc::from("a waker or a destructor"),
-        })
+        if self.is_logging() {
+            return Some(self.log_watch.listener());
+        }
+        let name = match (shared.machine.work(), &shared.round) {
+            (Some(Work::Listener { index, .. }), Some(round)) => Some(Arc::clone(&round.tags()[*index].name)),
+            _ => shared.aside_by.clone(),
+        };
+        Some(name.unwrap_or_else(|| Arc::from("a waker or a destructor")))
     }
 
     /// Makes the lane and the keeper, unless they are there: a bus that nobody has asked for anything has no thread, so a
@@ -201,8 +201,7 @@ impl Core {
     fn give_up(&self, shared: &mut Shared, work: &Work<Failure>, given: Duration) {
         let failure = self.overrun(shared, work, given);
         if let Work::Say(_) = work {
-            *self.log_report.lock() = Some(failure.clone());
-            self.log_hung.store(true, Ordering::Relaxed);
+            self.log_watch.hangs(failure.clone());
         }
         shared.time(work, given, TimingOutcome::Overran);
         shared.machine.give_up(failure);
@@ -251,7 +250,7 @@ impl Core {
             (Work::Listener { index, .. }, Some(round)) => {
                 reason.by(&round.tags()[*index].name, round.channel())
             }
-            _ => reason.by(&self.log_listener(), LOG.name()),
+            _ => reason.by(&self.log_watch.listener(), LOG.name()),
         }
     }
 }

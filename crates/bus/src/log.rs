@@ -12,7 +12,7 @@ use crate::foreign::quietly;
 use crate::latch::Latch;
 use crate::listener::guarded;
 use crate::message::{Level, Record};
-use crate::sync::{spawn, thread_local};
+use crate::sync::{AtomicBool, Mutex, spawn, thread_local};
 
 thread_local! {
     /// The buses whose log listeners this thread is in the midst of. One of them that logs on the same bus would call
@@ -20,6 +20,32 @@ thread_local! {
     static LOGGING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     /// Whether this thread is in the midst of `tracing`: a subscriber that hands its lines to a bus gets none of them back.
     static TRACING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What is known of log listeners that may hang.
+pub(crate) struct LogWatch {
+    /// The one that the lane is at.
+    at: Mutex<Option<Arc<str>>>,
+    /// One has hung once: from then on the bus's own lines go to `tracing` only.
+    hung: AtomicBool,
+    /// The report about that, until it is written.
+    report: Mutex<Option<Failure>>,
+}
+
+impl LogWatch {
+    pub(crate) fn new() -> LogWatch {
+        LogWatch { at: Mutex::new(None), hung: AtomicBool::new(false), report: Mutex::new(None) }
+    }
+
+    /// The log listener that the lane is at.
+    pub(crate) fn listener(&self) -> Arc<str> {
+        self.at.lock().clone().unwrap_or_else(|| Arc::from("a log listener"))
+    }
+
+    pub(crate) fn hangs(&self, report: Failure) {
+        *self.report.lock() = Some(report);
+        self.hung.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Core {
@@ -32,7 +58,7 @@ impl Core {
         if self.is_inside() {
             return self.log(level, message);
         }
-        let hung = self.log_hung.load(Ordering::Relaxed);
+        let hung = self.log_watch.hung.load(Ordering::Relaxed);
         let Some(core) = self.me.upgrade().filter(|_| !hung && self.has_log_listener()) else {
             let record = Record { level, source: Arc::clone(&self.name), message };
             return traced(|| trace(&record));
@@ -48,7 +74,7 @@ impl Core {
         match written {
             Some(writer) => drop(writer.join()), // it has nothing left to do
             None => {
-                self.log_hung.store(true, Ordering::Relaxed);
+                self.log_watch.hung.store(true, Ordering::Relaxed);
                 let bus = &self.name;
                 traced(|| tracing::error!(%bus, "a log listener hangs; it was told: {message}"));
             }
@@ -80,18 +106,13 @@ impl Core {
         LOGGING.try_with(|logging| logging.borrow().contains(&self.address())).unwrap_or(true)
     }
 
-    /// The log listener that the lane is at.
-    pub(crate) fn log_listener(&self) -> Arc<str> {
-        self.log_at.lock().clone().unwrap_or_else(|| Arc::from("a log listener"))
-    }
-
     /// Whether this is the lane, and a log listener has hung on it before.
     fn lane_avoids_log(&self) -> bool {
-        if !self.is_inside() || !self.log_hung.load(Ordering::Relaxed) {
+        if !self.is_inside() || !self.log_watch.hung.load(Ordering::Relaxed) {
             return false;
         }
         // Taken first: the subscriber must not run under this lock, which the keeper takes.
-        let report = self.log_report.lock().take();
+        let report = self.log_watch.report.lock().take();
         if let Some(failure) = report {
             let bus = &self.name;
             traced(|| tracing::error!(%bus, "{failure}; the bus's own lines go to tracing from now on"));
@@ -103,7 +124,7 @@ impl Core {
         let mut failed = false;
         for (index, tag) in listeners.tags().iter().enumerate() {
             if self.is_inside() {
-                *self.log_at.lock() = Some(Arc::clone(&tag.name));
+                *self.log_watch.at.lock() = Some(Arc::clone(&tag.name));
             }
             let Err(reason) = guarded(|| listeners.hear(index, record)) else { continue };
             if let Some(exit) = exit_in(&reason) {

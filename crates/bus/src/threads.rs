@@ -1,7 +1,6 @@
 //! Threads that the bus was told of, and waits for at the end.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{JoinHandle, ThreadId};
 use std::time::Instant;
 
@@ -9,7 +8,7 @@ use crate::core::Core;
 use crate::foreign::quietly;
 use crate::latch::Latch;
 use crate::message::Level;
-use crate::sync::{AtomicBool, Mutex, spawn};
+use crate::sync::{Mutex, spawn};
 
 /// A thread with its result forgotten.
 trait Joined: Send {
@@ -45,7 +44,9 @@ pub(crate) struct Threads(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     adopted: Vec<Adopted>,
-    /// Those that the concluding thread waits for, and itself: they must not wait for it.
+    /// Somebody has begun to join.
+    begun: bool,
+    /// Those that are joined, and the thread that joins them: they must not wait for it.
     joining: Vec<ThreadId>,
 }
 
@@ -56,9 +57,9 @@ impl Threads {
 
     /// The first caller is to join all threads but itself; the others get nothing. Who is joined is known before anybody
     /// can ask, so that none of them waits for the end of what waits for it.
-    pub(crate) fn begin_to_join(&self, begun: &AtomicBool) -> Option<Vec<Adopted>> {
+    pub(crate) fn begin_to_join(&self) -> Option<Vec<Adopted>> {
         let mut known = self.0.lock();
-        if begun.swap(true, Ordering::AcqRel) {
+        if std::mem::replace(&mut known.begun, true) {
             return None;
         }
         known.joining.push(std::thread::current().id());

@@ -9,8 +9,8 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use sitebus_bus::{
-    Bus, Commit, EXIT, Exit, GRACEFUL, Handle, LOG, Level, Limits, START, STOP, SettingsMap, State, States,
-    Topic, WaitError,
+    Bus, Commit, EXIT, Exit, GRACEFUL, Handle, LOG, Level, Limits, START, STATE, STOP, SettingsMap, State,
+    States, Topic, WaitError,
 };
 use sitebus_testkit::{FakeClock, Gate, Transcript, block_on};
 
@@ -170,6 +170,20 @@ fn a_listener_that_was_given_up_may_wait() {
     stop.wait_for(SOON).unwrap_err();
     gate.open();
     heard.wait_for("Ok(Stopped)", SOON).unwrap();
+}
+
+#[test]
+fn a_listener_of_states_is_refused_and_named() {
+    let (bus, heard) = (patient(), Transcript::new());
+    let (handle, noted) = (bus.handle(), heard.clone());
+    bus.on(STATE).unwrap().subscribe("watches", move |state| {
+        if *state == State::Starting {
+            refused(&handle, State::Started, &noted);
+        }
+    });
+    bus.ask_start().wait_for(SOON).unwrap();
+    bus.ask_exit(Exit::success("test")).wait_for(SOON).unwrap();
+    assert_eq!(heard.lines(), ["watches"; 2]);
 }
 
 struct Waits {
