@@ -65,7 +65,7 @@ fn report(slot: &Slot, ended: &Ended) {
         Ended::Late => tracing::debug!(%peer, "the head of a request was not sent in time"),
         Ended::Stalled => tracing::debug!(%peer, "the peer did not move in time"),
         Ended::HalfClosed => {
-            tracing::debug!(%peer, "the peer ended its side before its answer, and got none in time")
+            tracing::debug!(%peer, "the peer ended its side before its answer, and got none in time");
         }
         Ended::Silent => tracing::debug!(%peer, "the peer did not say goodbye in time"),
     }
