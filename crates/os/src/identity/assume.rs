@@ -310,10 +310,7 @@ impl Umask {
 
     /// Puts it in force, and returns the one before.
     pub fn put(self) -> Umask {
-        // mode_t has other widths elsewhere.
-        #[allow(clippy::useless_conversion, reason = "not on every platform")]
-        let mode = Mode::from_bits_truncate(self.0.try_into().unwrap_or_default());
-        Umask(umask(mode).bits().into())
+        Umask(umask(Mode::from_bits_truncate(self.0)).bits())
     }
 }
 
