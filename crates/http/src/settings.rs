@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sitebus_serve::Address;
 
-/// What one peer may cost the server. Every limit is for the peers' side: none of them cuts a handler short.
+/// What one peer may cost the server. Every limit is for the peers' side: none of them cuts a handler
+/// short whose client is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -27,7 +28,8 @@ pub struct Limits {
     pub stall_time: Duration,
     /// How long a handler may go on without sending anything for a client that has ended its side of the connection, before
     /// it is dropped. Such a client may be waiting for its answer, or be gone, and nothing tells the two apart; one that
-    /// resets the connection is known to be gone, and its handler is dropped at once. HTTP/1 only. Default 5 s.
+    /// resets the connection is known to be gone, and its handler is dropped at once. HTTP/1 only; zero takes
+    /// every end for a client that is gone. Default 5 s.
     pub half_closed_time: Duration,
     /// How long a connection that we close goes on reading, so that the last answer is not lost to a reset. Default 2 s.
     pub linger: Duration,
