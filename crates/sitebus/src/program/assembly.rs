@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Program;
 use crate::front::{App, Front};
 use crate::signals::{Action, Signal};
 use crate::site::{
@@ -11,8 +12,6 @@ use crate::site::{
     Spanned,
 };
 use crate::{Limits, http, signals};
-
-use super::Program;
 
 /// Where a site comes from, to be read again at every reload.
 pub(crate) struct Source {

@@ -1,6 +1,6 @@
 //! Names, as a report says them.
 
-pub(super) use sitebus_os::names::nearest;
+pub(super) use crate::os::names::nearest;
 
 /// "`a`, `b` and `c`".
 pub(super) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {

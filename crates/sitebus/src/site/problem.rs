@@ -8,7 +8,7 @@ pub struct Problem {
     pub(super) is_warning: bool,
     pub(super) message: String,
     pub(super) at: Option<Span>,
-    pub(super) label: String,
+    pub(super) label: Box<str>,
     pub(super) notes: Vec<(Span, String)>,
     pub(super) help: Vec<String>,
 }
@@ -19,7 +19,7 @@ impl Problem {
             is_warning: false,
             message: message.into(),
             at: None,
-            label: String::new(),
+            label: Box::default(),
             notes: Vec::new(),
             help: Vec::new(),
         }
@@ -38,7 +38,7 @@ impl Problem {
 
     /// Says something at the caret.
     pub fn label(&mut self, label: impl Into<String>) -> &mut Problem {
-        self.label = label.into();
+        self.label = label.into().into_boxed_str();
         self
     }
 

@@ -118,8 +118,8 @@ impl Report {
 
     /// The places of a problem, by text, the main one first.
     fn marks<'a>(&'a self, problem: &'a Problem) -> Vec<(&'a Source, Vec<Mark<'a>>)> {
-        let main = problem.at.map(|span| (AnnotationKind::Primary, span, &problem.label));
-        let notes = problem.notes.iter().map(|(span, label)| (AnnotationKind::Context, *span, label));
+        let main = problem.at.map(|span| (AnnotationKind::Primary, span, &*problem.label));
+        let notes = problem.notes.iter().map(|(span, label)| (AnnotationKind::Context, *span, &**label));
         let mut found: Vec<(&Source, Vec<Mark<'_>>)> = Vec::new();
         for (kind, span, label) in main.into_iter().chain(notes) {
             let Some((source, range)) = self.sources.find(span) else { continue };

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use sitebus_http::{Settings, SettingsError};
-use sitebus_serve::{Address, AddressError};
 
+use crate::http::{Settings, SettingsError};
+use crate::serve::{Address, AddressError};
 use crate::site::{Check, Period, Section, Size, Span, Spanned};
 
 /// More threads than any machine has processors are a slip of the finger that could take the machine down.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use sitebus_front::{App, Kind, Moved, Redirect, Respond, Routes};
 
+use crate::front::{App, Files, Kind, Moved, Redirect, Respond, Routes};
 use crate::site::Spanned;
 
 /// All the `[[route]]`s of a site.
@@ -76,7 +76,7 @@ impl RouteSection {
     /// `None` if there is not exactly one answer.
     pub(super) fn kind(&self, folder: &Path, app: &impl Fn(&str) -> Option<App>) -> Option<Kind> {
         match (&self.folder, &self.respond, &self.redirect, &self.app) {
-            (Some(files), None, None, None) => Some(sitebus_front::Files::new(folder.join(&**files)).into()),
+            (Some(files), None, None, None) => Some(Files::new(folder.join(&**files)).into()),
             (None, Some(respond), None, None) => Some(respond.settings().into()),
             (None, None, Some(redirect), None) => Some(redirect.settings().into()),
             (None, None, None, Some(name)) => app(name).map(Kind::from),

@@ -3,9 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sitebus_front::{App, Fault, Moved, RouteError, Routes};
-
 use super::route::{RouteSection, RouteSections};
+use crate::front::{App, Fault, Moved, RouteError, Routes};
 use crate::site::check::nearest_entry;
 use crate::site::names::{list, nearest};
 use crate::site::{Check, Section, Span, Spanned};

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use sitebus_signals::{Settings, SettingsError, Signal};
 
+use crate::signals::{Settings, SettingsError, Signal};
 use crate::site::{Check, Section, Span, Spanned};
 
 /// `[signals]`: names of signals, and what each asks for: `HUP = "restart"`. Those that are not named keep their meaning.
 ///
-/// The words are those of [`Action`](sitebus_signals::Action).
+/// The words are those of [`Action`](crate::signals::Action).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct SignalsSection(BTreeMap<Spanned<String>, Spanned<String>>);

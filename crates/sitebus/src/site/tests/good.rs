@@ -48,11 +48,11 @@ access = true
     let socket = HttpSection::address(&http.listen.as_ref().unwrap()[1], file.folder()).unwrap();
     assert_eq!(socket.path(), Some(&*folder.path().join("run.sock")));
     let signals = file.section::<SignalsSection>("signals").unwrap().unwrap();
-    assert!(format!("{:?}", signals.settings(sitebus_signals::Settings::default())).contains("HUP"));
+    assert!(format!("{:?}", signals.settings(crate::signals::Settings::default())).contains("HUP"));
     assert_eq!(file.section::<LogSection>("log").unwrap().unwrap().access, Some(true));
     let routes = file.section::<RouteSections>("route").unwrap().unwrap();
     assert_eq!(routes.list().len(), 4);
-    let front = routes.routes(file.folder(), |_| Some(sitebus_front::App::absent())).build();
+    let front = routes.routes(file.folder(), |_| Some(crate::front::App::absent())).build();
     assert!(front.is_ok());
 }
 
