@@ -64,8 +64,10 @@ fn imports_go_in_one_direction() {
         ("serve", &["os"]),
         ("front", &[]),
         ("signals", &["bus", "os"]),
+        ("control", &["bus", "os"]),
         ("http", &["bus", "serve"]),
-        ("sitebus", &["bus", "os", "serve", "signals", "http", "front"]),
+        ("log", &["bus", "os"]),
+        ("sitebus", &["bus", "os", "serve", "signals", "http", "front", "log"]),
         ("testkit", &["bus", "os"]),
     ]);
     for name in crates() {

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod command;
+mod connection;
+mod door;
+mod errands;
+mod handed;
+mod mailbox;
+mod plugin;
+mod protocol;
+mod server;
+mod settings;
+
+pub use crate::client::{AskError, Client, ConnectError, Event, Outcome};
+pub use crate::command::{Command, Request, UnknownCommand};
+pub use crate::handed::Handed;
+pub use crate::plugin::{Control, ControlError, STATUS, Subscribed};
+pub use crate::protocol::{ChannelReport, Culprit, Ended, Status, TimingReport, VERSION, Verdict};
+pub use crate::settings::Settings;

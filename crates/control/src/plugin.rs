@@ -1,0 +1,229 @@
+//! The plugin.
+
+use std::fmt;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::ensure;
+use sitebus_bus::{Commit, Graceful, Handle, Plugin, STATE, Topic, TopicClash, priority, topics};
+use sitebus_os::peer::Peer;
+use sitebus_os::ready::Bell;
+
+use crate::connection::{Pending, Stage};
+use crate::door::Door;
+use crate::errands::{Errands, thread_name};
+use crate::handed::{Handed, Inheritance};
+use crate::mailbox::{Mailbox, Note};
+use crate::server::{Facts, People, Server};
+use crate::settings::Settings;
+
+/// On which plugins add lines to `status`: each listener returns a name and a value. The types are std's, so whoever adds a
+/// line may write this constant down anew and need not import this crate.
+pub const STATUS: Topic<(), (String, String)> = Topic::new("status");
+
+/// How long others wait for the server's thread, which itself never waits for anybody for long.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The plugin: a socket by which commands reach the bus.
+#[derive(Debug, Default)]
+pub struct Control {
+    settings: Settings,
+    inheritance: Inheritance,
+    failed_restart: Option<String>,
+}
+
+/// The socket is open. Dropping this changes nothing.
+pub struct Subscribed {
+    plugin: Plugin,
+    mailbox: Mailbox,
+    path: PathBuf,
+    through: Receiver<()>,
+}
+
+/// Why there is no control socket.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// A running site has it.
+    #[error(
+        "the control socket {} is in use by {}: stop that one first, or use another path", path.display(),
+        by.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    InUse {
+        /// The socket.
+        path: PathBuf,
+        /// Who listens there, if that could be told.
+        by: Option<u32>,
+    },
+    /// Something else is there, and it is not ours to remove.
+    #[error("the control socket {} cannot be made: there is a file that is no socket; remove it or use another path", path.display())]
+    NotASocket {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The system refuses.
+    #[error("the control socket {} cannot be made: {cause}; its folder must be there, and writable", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// There is no thread to serve it.
+    #[error("the control socket cannot be served: making a thread or a pipe failed: {0}")]
+    NoThread(io::Error),
+    /// Somebody uses the name of a topic with other types.
+    #[error(transparent)]
+    Clash(#[from] TopicClash),
+}
+
+impl Control {
+    /// With these settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Control {
+        Control { settings, inheritance: Inheritance::default(), failed_restart: None }
+    }
+
+    /// Goes on where the image before this one has stopped: the socket is kept, so that no connect was refused meanwhile,
+    /// and whoever waits for the restart learns how it ended once this bus is STARTED, or has failed to start.
+    #[must_use]
+    pub fn resume(mut self, handed: impl IntoIterator<Item = Handed>) -> Control {
+        self.inheritance = Inheritance::of(handed);
+        self
+    }
+
+    /// There was to be a new image, but this is still the old one: whoever waits for the restart is told why.
+    #[must_use]
+    pub fn after_failed_restart(mut self, why: impl Into<String>) -> Control {
+        self.failed_restart = Some(why.into());
+        self
+    }
+
+    /// Makes the socket, now, and answers until the bus has exited and whoever waited knows.
+    ///
+    /// It makes two threads: whatever forks must have done so before.
+    ///
+    /// # Errors
+    /// [`ControlError`] says what is in the way.
+    pub fn subscribe(self, bus: &Handle) -> Result<Subscribed, ControlError> {
+        let Control { mut settings, inheritance, failed_restart } = self;
+        let absolute = std::path::absolute(&settings.path);
+        settings.path = absolute.map_err(|cause| ControlError::Io { path: settings.path.clone(), cause })?;
+        let (reopen, status) = (bus.on(topics::REOPEN)?, bus.on(STATUS)?);
+        let bell = Bell::new().map_err(ControlError::NoThread)?;
+        let (sender, notes) = mpsc::channel();
+        let mailbox = Mailbox::new(sender, bell.clone());
+        let door = match inheritance.socket {
+            Some(found) => Door::take_over(&settings.path, found)?,
+            None => Door::open(&settings.path)?,
+        };
+        let plugin = bus.plugin("control");
+        listen(&plugin, &mailbox, &settings).inspect_err(|_| plugin.unsubscribe())?;
+        let (working, through) = mpsc::channel();
+        let path = settings.path.clone();
+        let begun = Errands::begin(plugin.clone(), reopen, status, mailbox.clone()).and_then(|errands| {
+            let facts = Facts::new(plugin.handle().state(), failed_restart);
+            let people = welcome_back(inheritance.waiting);
+            let server = Server {
+                plugin: plugin.clone(),
+                settings,
+                bell,
+                notes,
+                door,
+                errands,
+                facts,
+                people,
+                working,
+            };
+            let name = thread_name(&plugin, "control");
+            thread::Builder::new().name(name).spawn(move || server.run())
+        });
+        let thread = begun.map_err(ControlError::NoThread).inspect_err(|_| plugin.unsubscribe())?;
+        bus.adopt("control", thread); // so that the last answers are out before the process ends, or is replaced
+        Ok(Subscribed { plugin, mailbox, path, through })
+    }
+}
+
+/// Those who wait since the image before. Who they are was checked when they came.
+fn welcome_back(waiting: Vec<UnixStream>) -> People {
+    let mut people = People::default();
+    for stream in waiting {
+        if let (Ok(peer), Ok(())) = (Peer::of(&stream), stream.set_nonblocking(true)) {
+            people.join(stream, peer, Stage::Waiting(Pending::NewImage));
+        }
+    }
+    people
+}
+
+fn listen(plugin: &Plugin, mailbox: &Mailbox, settings: &Settings) -> Result<(), TopicClash> {
+    let tell = mailbox.clone();
+    plugin.subscribe(STATE, priority::SITE, move |state: &sitebus_bus::State| {
+        tell.leave(Note::State(*state));
+    })?;
+    let tell = mailbox.clone();
+    plugin.subscribe(topics::LISTENING, priority::SITE, move |address: &str| {
+        tell.leave(Note::Listening(address.to_owned()));
+    })?;
+    let (tell, known) = (mailbox.clone(), settings.clone());
+    plugin.on_graceful(priority::SITE, move |graceful| reload(graceful, &known, &tell));
+    let tell = mailbox.clone();
+    plugin.on_exit(priority::RELEASE, move |exiting| {
+        if exiting.exit().is_restart() {
+            hand_on(&tell).into_iter().for_each(|handed| exiting.hand_on(handed));
+        }
+    });
+    Ok(())
+}
+
+fn reload(graceful: &Graceful, known: &Settings, mailbox: &Mailbox) -> anyhow::Result<Commit> {
+    let new = graceful.get::<Settings>();
+    if let Some(new) = &new {
+        let path = std::path::absolute(&new.path)?;
+        ensure!(
+            path == known.path && new.process_ends == known.process_ends,
+            "the control socket stays where it is as long as the process runs ({}): restart the site to move it",
+            known.path.display()
+        );
+    }
+    let (tell, path) = (mailbox.clone(), known.path.clone());
+    Ok(Commit::new(move || {
+        if let Some(new) = new {
+            tell.leave(Note::Settings(Settings { path, ..Settings::clone(&new) }));
+        }
+        tell.leave(Note::Reloaded);
+        Ok(())
+    }))
+}
+
+/// What is to survive; nothing if the server is gone.
+fn hand_on(mailbox: &Mailbox) -> Vec<Handed> {
+    let (reply, handed) = mpsc::sync_channel(1);
+    let asked = mailbox.leave(Note::HandOn(reply));
+    if asked { handed.recv_timeout(PATIENCE).unwrap_or_default() } else { Vec::new() }
+}
+
+impl Subscribed {
+    /// Where the socket is, as an absolute path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes the socket and all connections, and removes the file if it is still ours. Waits for that, for a few seconds
+    /// at most.
+    pub fn unsubscribe(self) {
+        self.plugin.unsubscribe();
+        self.mailbox.leave(Note::Close);
+        let _ = self.through.recv_timeout(PATIENCE);
+    }
+}
+
+impl fmt::Debug for Subscribed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribed").field("path", &self.path).finish_non_exhaustive()
+    }
+}
