@@ -116,19 +116,20 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// How long listeners may take.
+    /// How long listeners may take, in place of the defaults.
     pub fn limits(mut self, limits: Limits) -> Builder {
         self.limits = limits;
         self
     }
 
-    /// The clock of the deadlines: for tests.
+    /// The clock that deadlines are measured by, in place of the system's: for tests. What a caller waits for with a patience
+    /// of its own goes by the system's clock all the same.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Builder {
         self.clock = clock;
         self
     }
 
-    /// The bus.
+    /// Makes the bus, STOPPED and without a thread.
     #[must_use]
     pub fn build(self) -> Bus {
         Bus { handle: Handle { core: Core::new(self.name, self.limits, self.clock) } }

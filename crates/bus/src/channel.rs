@@ -94,7 +94,8 @@ impl<M: ?Sized + 'static, O: 'static> Channel<M, O> {
         self.0.name
     }
 
-    /// Adds a closure with the default priority. It counts from the next publish on.
+    /// Adds a closure with the default priority, 50. `name` is what reports call it; names need not differ. It counts from the
+    /// next publish on.
     pub fn subscribe<R: Heard<O>>(
         &self,
         name: impl Into<Arc<str>>,
@@ -103,7 +104,7 @@ impl<M: ?Sized + 'static, O: 'static> Channel<M, O> {
         self.subscribe_at(Priority::DEFAULT, name, listener)
     }
 
-    /// Adds a closure at a place of its own in the order.
+    /// The same at a place of its own in the order: a number, or a constant of [`priority`](mod@crate::priority).
     pub fn subscribe_at<R: Heard<O>>(
         &self,
         priority: impl Into<Priority>,
@@ -150,7 +151,8 @@ impl<M: ?Sized + 'static, O: 'static> Channel<M, O> {
 
     /// Calls every listener in order and returns their outputs and failures.
     ///
-    /// All listeners run even if one fails; only one that returns an [`Exit`] ends the publish.
+    /// All listeners run even if one fails; only one that returns an [`Exit`] ends the publish, and the bus is asked to exit
+    /// with it. Each failure is in the log, too.
     pub fn collect(&self, message: &M) -> Collected<O> {
         let listeners = self.0.listeners.load();
         let mut outputs = Vec::with_capacity(listeners.hear.len());
@@ -242,8 +244,8 @@ fn call_on<M: ?Sized>(hear: &[Hear<M, ()>], next: &mut usize, message: &M) -> an
 }
 
 impl<M: Clone + Send + 'static> Channel<M> {
-    /// Adds a receiver instead of a listener: up to `capacity` messages wait in it, and what does not fit is counted and
-    /// lost, so that it never holds up a publisher. It ends when the inbox is dropped.
+    /// Adds a receiver instead of a listener: up to `capacity` messages (at least one) wait in it, and what does not fit is
+    /// counted and lost, so that it never holds up a publisher. It ends when the inbox is dropped.
     pub fn receive(&self, name: impl Into<Arc<str>>, capacity: usize) -> Inbox<M> {
         Inbox::new(self, name.into(), capacity)
     }

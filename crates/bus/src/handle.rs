@@ -49,7 +49,8 @@ impl Handle {
         self.core.registry.on(topic, &self.core.me)
     }
 
-    /// A new group of subscriptions under one name.
+    /// A new group of subscriptions under one name, which reports and log lines carry. Two groups may share a name, and are
+    /// two groups all the same.
     #[must_use]
     pub fn plugin(&self, name: impl Into<Arc<str>>) -> Plugin {
         Plugin::new(self.clone(), PluginId(self.core.next_plugin()), name.into())
@@ -59,11 +60,13 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::Failed`] if listeners failed: then what began has been stopped and the bus has exited.
+    /// [`Error::Interrupted`] if an exit came in between, [`Error::Refused`] if one was asked for before, and
+    /// [`Error::NoThread`] if the process may not make the bus's threads.
     pub fn start(&self) -> Result<Done, Error> {
         self.ask_start().wait()
     }
 
-    /// Asks for a start.
+    /// Asks for a start, and does not wait for it. The ticket gets what [`start`](Handle::start) would return.
     pub fn ask_start(&self) -> Ticket {
         self.core.ask(Ask::Start, SettingsMap::new())
     }
@@ -87,12 +90,13 @@ impl Handle {
     /// Runs the stop listeners of what began, and waits until the bus is STOPPED.
     ///
     /// # Errors
-    /// [`Error::Failed`] if listeners failed; STOPPED is reached all the same.
+    /// [`Error::Failed`] if listeners failed; STOPPED is reached all the same. [`Error::Refused`] while an exit is on
+    /// its way, which stops too.
     pub fn stop(&self) -> Result<Done, Error> {
         self.ask_stop().wait()
     }
 
-    /// Asks for a stop.
+    /// Asks for a stop, and does not wait for it. The ticket gets what [`stop`](Handle::stop) would return.
     pub fn ask_stop(&self) -> Ticket {
         self.core.ask(Ask::Stop, SettingsMap::new())
     }
@@ -107,7 +111,9 @@ impl Handle {
         self.ask_exit(Exit::success(caller())).wait()
     }
 
-    /// Asks for an exit. If one was asked for already, joins it and cuts its drains short.
+    /// Asks for an exit with a code and a cause, and does not wait for it. If one was asked for already, joins it and, unless
+    /// a listener of the bus asks, cuts its drains short; the first one's code and cause stand, but a plain exit wins over a
+    /// restart.
     pub fn ask_exit(&self, exit: Exit) -> Ticket {
         self.core.ask_exit(exit)
     }
@@ -124,7 +130,7 @@ impl Handle {
         self.ask_restart(caller()).wait()
     }
 
-    /// Asks for a restart. `by` says who asks.
+    /// Asks for a restart, and does not wait for it. `by` says who asks.
     pub fn ask_restart(&self, by: impl Into<Arc<str>>) -> Ticket {
         self.core.ask(Ask::Restart(Exit::restart(by)), SettingsMap::new())
     }
@@ -137,7 +143,8 @@ impl Handle {
         self.ask_graceful(SettingsMap::new()).wait()
     }
 
-    /// Asks for a reload with these settings.
+    /// Asks for a reload with these settings, and does not wait for it. Those without settings that wait their turn are one
+    /// reload; each one with settings is run.
     pub fn ask_graceful(&self, settings: SettingsMap) -> Ticket {
         self.core.ask(Ask::Graceful { plain: settings.is_empty() }, settings)
     }
@@ -148,7 +155,8 @@ impl Handle {
         self.core.lock().last_graceful.clone()
     }
 
-    /// Cuts the drains of a running stop or exit short. A start or a reload that holds up an exit gets a last call.
+    /// Cuts the drains of a running stop or exit short: sets the hurry flag that their listeners see. A listener of a start
+    /// or a reload that holds up an exit is given no more than [`Limits::last_call`](crate::Limits::last_call).
     pub fn hurry(&self) {
         self.core.hurry();
     }
@@ -176,12 +184,14 @@ impl Handle {
         self.core.wait(states.into(), patience)
     }
 
-    /// The same as a future, which belongs to no runtime.
+    /// The same as a future, which belongs to no runtime and knows no patience. It ends with the state, or with
+    /// [`WaitError::Exited`]. A listener that the bus is waiting for must not block on it: it would only be given up.
     pub fn when(&self, states: impl Into<States>) -> When {
         self.core.when(states.into())
     }
 
-    /// Writes a line to the log, under the name of the bus. Never fails.
+    /// Writes a line to the log, under the name of the bus: calls the listeners of [`LOG`](crate::LOG) on this thread. Never
+    /// fails; what goes wrong with it is said to `tracing`.
     pub fn log(&self, level: Level, message: impl Into<String>) {
         self.core.log(level, message.into());
     }
@@ -205,7 +215,7 @@ impl Handle {
         self.core.registry.list()
     }
 
-    /// How long each listener took in the last start, stop, exit and reload, slowest first.
+    /// How long each listener took in the last start, stop, exit, reload and look before a restart, slowest first.
     #[must_use]
     pub fn timings(&self) -> Timings {
         Timings::slowest_first(self.core.lock().timings.clone())

@@ -8,7 +8,8 @@ use crossbeam_channel::{Receiver, TrySendError, bounded};
 
 use crate::channel::{Channel, Subscription};
 
-/// Messages of a channel that wait to be taken. Publishers never wait for it.
+/// Messages of a channel that wait to be taken: see [`Channel::receive`]. Publishers never wait for it, and dropping it ends
+/// its subscription.
 pub struct Inbox<M> {
     receiver: Receiver<M>,
     lost: Arc<AtomicU64>,
@@ -37,7 +38,7 @@ impl<M> Inbox<M> {
         &self.receiver
     }
 
-    /// How many messages found no room.
+    /// How many messages have found no room since it was made.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)

@@ -63,7 +63,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same limit for start, stop, exit, graceful and restart listeners.
+    /// The same limit for start, stop, exit, graceful and restart listeners, and the defaults for the rest.
     #[must_use]
     pub fn all(each: Duration, total: Duration) -> Limits {
         let limit = Limit::new(each, total);

@@ -84,7 +84,6 @@ impl Exiting {
 
     /// Why the bus exits. With a restart, what survives is to be [handed on](Exiting::hand_on): listeners, locks, the PID
     /// file.
-    #[must_use]
     pub fn exit(&self) -> &Exit {
         &self.exit
     }
@@ -140,7 +139,6 @@ impl Restarting {
     }
 
     /// The exit that follows if nobody objects: it says who asked.
-    #[must_use]
     pub fn exit(&self) -> &Exit {
         &self.exit
     }
@@ -245,7 +243,8 @@ impl fmt::Debug for Offers {
 pub struct Commit(Option<Box<dyn FnOnce() -> anyhow::Result<()> + Send>>);
 
 impl Commit {
-    /// Runs `commit` once every graceful listener has agreed.
+    /// Runs `commit` once every graceful listener has agreed, within the limits of a reload. It should only take up what was
+    /// prepared: if it fails, the reload is reported as failed, and the other commits are run all the same.
     pub fn new(commit: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> Commit {
         Commit(Some(Box::new(commit)))
     }

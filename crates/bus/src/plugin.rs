@@ -33,7 +33,7 @@ impl Plugin {
         &self.name
     }
 
-    /// The bus.
+    /// The bus that it listens to.
     #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
@@ -89,7 +89,7 @@ impl Plugin {
         })
     }
 
-    /// Listens on any topic.
+    /// Listens on any topic, at this place in its order.
     ///
     /// # Errors
     /// The topic's name is in use with other types.
@@ -107,7 +107,8 @@ impl Plugin {
         self.handle.core.log_from(&self.name, level, message.into());
     }
 
-    /// Ends all its subscriptions. A publish that runs meanwhile still calls them; the next one does not.
+    /// Ends all its subscriptions. A publish that runs meanwhile still calls them; the next one does not. Without
+    /// subscriptions it changes nothing, and the plugin may subscribe again.
     pub fn unsubscribe(&self) {
         self.handle.core.registry.remove_all_of(self.id);
     }

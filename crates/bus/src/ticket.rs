@@ -21,7 +21,9 @@ pub enum Done {
 
 /// The receipt for a request to the bus. Dropping it cancels nothing.
 ///
-/// It can be waited for by blocking, or awaited; cloned, it can be waited for by several.
+/// It can be waited for by blocking, or awaited in any runtime; cloned, it can be waited for by several. Inside a
+/// listener that the bus is waiting for only blocking is noticed, and returns [`Done::Noted`]; an async listener that awaits
+/// it there would be given up.
 #[must_use = "the outcome of the request is in it; drop it if it does not matter"]
 pub struct Ticket {
     bus: usize,
@@ -47,7 +49,7 @@ impl Ticket {
         self.latch.wait(None).unwrap_or(Ok(Done::Noted))
     }
 
-    /// The same, but no longer than `patience`.
+    /// The same, but no longer than `patience`; one beyond what the clock can count is endless.
     ///
     /// # Errors
     /// [`Error::TimedOut`] when the time is over; the request goes on. Otherwise see [`Error`].

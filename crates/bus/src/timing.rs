@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timing {
-    /// What it did: `start`, `stop`, `exit`, or `prepare`, `commit`, `abort` in a reload.
+    /// What it did: `start`, `stop`, `exit`; `prepare`, `commit` or `abort` in a reload; `look` before a restart.
     pub step: &'static str,
     /// The listener.
     pub listener: Arc<str>,
@@ -30,7 +30,8 @@ pub enum TimingOutcome {
     Overran,
 }
 
-/// The timings of the last start, stop, exit and reload, slowest first. Prints as a table.
+/// The timings of the last start, stop, exit, reload and look before a restart, slowest first. Prints as a table, in
+/// milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timings(Vec<Timing>);
 

@@ -102,7 +102,7 @@ pub const RESTART: Topic<Restarting> = Topic::new("restart");
 ///
 /// [`Limits::log`]: crate::Limits::log
 pub const STATE: Topic<State> = Topic::new("state");
-/// Every line that the bus or a plugin logs. Without a listener it ends in `tracing`.
+/// Every line that the bus or a plugin logs, published on the thread that logs. Without a listener it ends in `tracing`.
 pub const LOG: Topic<Record> = Topic::new("log");
 
 /// Topics that plugins share with one another. They use std types, so that nobody must import a plugin.
