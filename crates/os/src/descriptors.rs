@@ -1,7 +1,9 @@
 //! Which descriptors this process has open, and which of them an exec would pass on.
 //!
-//! For the tools and tests that prove that nothing leaks. Linux only: read from `/proc/self/fd` and
-//! `/proc/self/fdinfo` (proc(5)).
+//! For the tools and tests that prove that nothing leaks, and for whoever executes another program. Linux only: read from
+//! `/proc/self/fd` and `/proc/self/fdinfo` (proc(5)).
+
+#![expect(unsafe_code, reason = "close_range(2) has no safe wrapper, and marks descriptors by their numbers")]
 
 use crate::Unsupported;
 use std::fs;
@@ -48,6 +50,40 @@ pub fn open() -> Result<Vec<Descriptor>, DescriptorsError> {
     numbers.sort_unstable();
     // The descriptor of the listing is closed by now, so it has no entry to be read.
     Ok(numbers.into_iter().filter_map(describe).collect())
+}
+
+/// Has an exec close all descriptors from this number on. One call, however many numbers there may be: walking up to the
+/// limit takes hours where it is a billion.
+///
+/// # Errors
+/// What close_range(2) says. Kernels before 5.11 cannot do this, and there `/proc/self/fd` is walked instead.
+pub fn close_on_exec_from(first: u32) -> io::Result<()> {
+    Unsupported::unless_linux("closing descriptors on exec").map_err(io::Error::other)?;
+    mark_range(first).or_else(|_| mark_each(first))
+}
+
+#[cfg(target_os = "linux")]
+fn mark_range(first: u32) -> io::Result<()> {
+    // SAFETY: it takes numbers only, and changes a flag of descriptors without closing any.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mark_range(_: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn mark_each(first: u32) -> io::Result<()> {
+    let open = open().map_err(io::Error::other)?;
+    let from = open
+        .iter()
+        .filter(|descriptor| descriptor.number.cast_unsigned() >= first && !descriptor.close_on_exec);
+    for descriptor in from {
+        // SAFETY: it takes a number and a flag. Whoever has closed it since gets an error, which does not matter.
+        unsafe { libc::fcntl(descriptor.number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    Ok(())
 }
 
 fn describe(number: i32) -> Option<Descriptor> {

@@ -1,0 +1,269 @@
+//! What a process was started as, so that it can be started again in its own place.
+//!
+//! Taken at the very start, before anything has changed directory, arguments or environment. Executing it (execve(2)) keeps
+//! the process, its number and its children, and whatever a [parcel](crate::parcel) hands on; everything else is new.
+//!
+//! **Which file** is the question that goes wrong most: the kernel's answer, `/proc/self/exe`, is a path without symbolic
+//! links, so an upgrade that turns a link would never be seen, and it ends in ` (deleted)` once the file was replaced by
+//! another. So the path is the one that the program was *called* by, as long as that is the file that runs.
+
+use crate::parcel::{Item, Parcel, VARIABLE};
+use nix::fcntl::AtFlags;
+use nix::unistd::{AccessFlags, faccessat};
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const RUNNING: &str = "/proc/self/exe";
+
+/// A program with its arguments, its directory and its environment.
+#[derive(Clone, Debug)]
+pub struct Image {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    folder: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// Why an image cannot be executed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The process does not know what it was started as.
+    #[error("finding out {what} failed: {cause}")]
+    Unknown {
+        /// What was to be found out.
+        what: &'static str,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The file is not there, or cannot be looked at.
+    #[error("the program {} is not there any more ({cause}); put it back", program.display())]
+    Gone {
+        /// Its path.
+        program: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The file is there, but would not run.
+    #[error("the program {} would not run: {what}; install it again", program.display())]
+    Unfit {
+        /// Its path.
+        program: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The directory is not there.
+    #[error("the folder {} that the program was started in is gone ({cause}); make it again", folder.display())]
+    NoFolder {
+        /// Its path.
+        folder: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The system refused.
+    #[error("executing {} failed: {cause}", program.display())]
+    Refused {
+        /// The program.
+        program: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+}
+
+impl Image {
+    /// What this process was started as. To be called first of all in `main`.
+    ///
+    /// # Errors
+    /// [`ImageError::Unknown`] if the system does not tell.
+    pub fn capture() -> Result<Image, ImageError> {
+        let unknown = |what| move |cause| ImageError::Unknown { what, cause };
+        let folder = env::current_dir().map_err(unknown("the directory that the process was started in"))?;
+        let arguments: Vec<_> = env::args_os().collect();
+        let called = arguments.first().and_then(|name| called(name, &folder));
+        let program = match called {
+            Some(program) => program,
+            None => running().map_err(unknown("the path of the program"))?,
+        };
+        let environment = env::vars_os().filter(|(name, _)| name != VARIABLE).collect();
+        Ok(Image { program, arguments, folder, environment })
+    }
+
+    /// The path that is executed.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// With another program.
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<PathBuf>) -> Image {
+        self.program = program.into();
+        self
+    }
+
+    /// With another directory.
+    #[must_use]
+    pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Image {
+        self.folder = folder.into();
+        self
+    }
+
+    /// Without these variables in its environment: what they said was for this process alone.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Image {
+        self.environment.retain(|(name, _)| names.iter().all(|known| name != known));
+        self
+    }
+
+    /// Looks whether it could be executed: the file is there, complete, executable, and made for this machine. Only
+    /// executing it is a proof.
+    ///
+    /// # Errors
+    /// [`ImageError`] says what stands in the way.
+    pub fn check(&self) -> Result<(), ImageError> {
+        let (program, folder) = (&self.program, &self.folder);
+        let gone = |cause| ImageError::Gone { program: program.clone(), cause };
+        let unfit = |what: &str| ImageError::Unfit { program: program.clone(), what: what.to_owned() };
+        fs::read_dir(folder).map_err(|cause| ImageError::NoFolder { folder: folder.clone(), cause })?;
+        // Not opened before it is known to be a file: opening a fifo would wait.
+        let is = fs::metadata(program).map_err(gone)?;
+        if !is.is_file() {
+            return Err(unfit("it is no regular file"));
+        }
+        faccessat(nix::fcntl::AT_FDCWD, program, AccessFlags::X_OK, AtFlags::AT_EACCESS)
+            .map_err(|_| unfit("it may not be executed"))?;
+        match head_of(program) {
+            Ok(head) => head.fits(is.len()).map_err(|what| unfit(&what)),
+            // What may be executed but not read can only be tried.
+            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(cause) => Err(gone(cause)),
+        }
+    }
+
+    /// The same program, directory and environment with other arguments, as a process of its own.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
+        command
+    }
+
+    /// Executes it in the place of this process, which hands it the items. All other descriptors but the standard streams
+    /// are closed.
+    ///
+    /// It returns only if that failed, with the items; then the process is what it was.
+    pub fn execute(&self, items: Vec<Item>) -> (ImageError, Vec<Item>) {
+        let refused = |cause| ImageError::Refused { program: self.program.clone(), cause };
+        let parcel = match Parcel::pack(items) {
+            Ok(parcel) => parcel,
+            Err((cause, items)) => return (refused(cause), items),
+        };
+        let cause = self.execute_with(&parcel).unwrap_or_else(|cause| cause);
+        (refused(cause), parcel.take_back())
+    }
+
+    fn execute_with(&self, parcel: &Parcel) -> io::Result<io::Error> {
+        let mut command = self.command();
+        command.env(VARIABLE, parcel.variable()?);
+        if let Some((name, rest)) = self.arguments.split_first() {
+            command.arg0(name).args(rest);
+        }
+        parcel.open_for_exec()?;
+        let here = env::current_dir();
+        let failed = command.exec();
+        if let Ok(here) = here {
+            let _ = env::set_current_dir(here); // exec may have gone to its directory before it failed
+        }
+        Ok(failed)
+    }
+}
+
+/// The path that the program was called by, without a detour over links, if that is the file that runs.
+fn called(name: &OsStr, folder: &Path) -> Option<PathBuf> {
+    let runs = fs::metadata(RUNNING).ok()?;
+    let is_it = |path: &PathBuf| fs::metadata(path).is_ok_and(|is| identity(&is) == identity(&runs));
+    if name.as_bytes().contains(&b'/') {
+        return Some(folder.join(name)).filter(is_it);
+    }
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|place| folder.join(place).join(name)).find(is_it)
+}
+
+fn running() -> io::Result<PathBuf> {
+    const DELETED: &[u8] = b" (deleted)";
+    if !cfg!(target_os = "linux") {
+        return env::current_exe();
+    }
+    let path = fs::read_link(RUNNING)?;
+    let replaced = path.as_os_str().as_bytes().strip_suffix(DELETED).filter(|_| !path.exists());
+    Ok(replaced.map_or(path.clone(), |path| PathBuf::from(OsString::from_vec(path.to_vec()))))
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// The first bytes of an executable file (elf(5)).
+struct Head([u8; 64], usize);
+
+fn head_of(path: impl AsRef<Path>) -> io::Result<Head> {
+    let mut head = [0; 64];
+    let mut file = File::open(path)?.take(64);
+    let mut filled = 0;
+    loop {
+        match file.read(&mut head[filled..]) {
+            Ok(0) => return Ok(Head(head, filled)),
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+impl Head {
+    fn bytes(&self) -> &[u8] {
+        &self.0[..self.1]
+    }
+
+    fn fits(&self, length: u64) -> Result<(), String> {
+        if self.bytes().is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        if self.bytes().starts_with(b"#!") {
+            return Ok(());
+        }
+        if !self.bytes().starts_with(b"\x7fELF") || self.1 < 64 {
+            return Err("it is neither a program nor a script".to_owned());
+        }
+        // Class and byte order, and the machine.
+        let ours = head_of(RUNNING);
+        if let Ok(ours) = ours.as_ref()
+            && (ours.0[4..6] != self.0[4..6] || ours.0[18..20] != self.0[18..20])
+        {
+            return Err("it was made for another kind of machine".to_owned());
+        }
+        match self.end() {
+            Some(end) if end > length => {
+                Err(format!("it has {length} of {end} bytes: it is still being written, or was cut short"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the table of sections ends, which linkers put last. Only for the word length and byte order of most machines.
+    fn end(&self) -> Option<u64> {
+        let number = |from: usize| self.0.get(from..from + 2)?.try_into().ok().map(u16::from_le_bytes);
+        if self.0[4..6] != [2, 1] {
+            return None;
+        }
+        let table = u64::from_le_bytes(self.0[40..48].try_into().ok()?);
+        let (size, count) = (number(58)?, number(60)?);
+        table.checked_add(u64::from(size) * u64::from(count))
+    }
+}
