@@ -181,3 +181,16 @@ fn two_buses_live_in_one_process() -> anyhow::Result<()> {
         ],
     )
 }
+
+#[test]
+fn a_log_has_a_level_for_each_source() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_18_log"),
+        &[
+            "\"warn,till=debgu\" is not a filter of the log: \"debgu\" is not a level, at column 11: did you mean \"debug\"?",
+            " INFO till: a customer",
+            "    who writes two lines",
+            "DEBUG till: but now",
+        ],
+    )
+}

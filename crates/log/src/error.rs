@@ -49,6 +49,7 @@ pub(crate) fn cure(cause: &io::Error) -> &'static str {
         ErrorKind::IsADirectory => "that is a folder: name a file in it",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room",
         ErrorKind::ReadOnlyFilesystem => "choose a place that can be written",
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => "have them read",
         _ => "choose another place, or mend this one",
     }
 }

@@ -12,7 +12,7 @@ use tracing::Level;
 use crate::error::{LogError, cure};
 use crate::file::LogFile;
 use crate::line::Line;
-use crate::output::Output;
+use crate::output::{Output, reason};
 use crate::page::Page;
 use crate::queue::Queue;
 use crate::settings::Format;
@@ -107,7 +107,10 @@ impl Sink {
         }
         match &*mode {
             Mode::Direct(teller) if teller.output().may_stall() => {}
-            _ => return Ok(self.queue.begin()),
+            _ => {
+                self.queue.begin();
+                return Ok(());
+            }
         }
         let idle = Writer::make(self).map_err(|cause| LogError::NoThread { target: self.name(), cause })?;
         if let Mode::Direct(teller) = mem::replace(&mut *mode, Mode::Ending) {
@@ -175,8 +178,9 @@ impl Sink {
     /// Tells that lines cannot be written, once for each time that this begins.
     pub(crate) fn tell_trouble(&self, error: &io::Error) {
         let message = format!(
-            "{} cannot be written: {error}; {}. What has no room to wait is lost",
+            "{} cannot be written: {}; {}. What has no room to wait is lost",
             self.name(),
+            reason(error),
             cure(error)
         );
         self.tell(Level::ERROR, &message);

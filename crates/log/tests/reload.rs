@@ -132,7 +132,7 @@ fn a_hundred_reloads_leave_neither_threads_nor_files_behind() {
     }
     assert_eq!(open(), 1);
     bus.exit().unwrap();
-    bus.block();
+    assert_eq!(bus.block().code(), 0);
     let text = paths.map(|path| read(&path)).concat();
     assert_eq!(text.matches("site: hello").count(), 100);
 }
