@@ -2,16 +2,18 @@
 
 pub use sitebus_bus::{
     Builder, Bus, Cause, Channel, ChannelInfo, Clock, Collected, Commit, Done, EXIT, Error, Exit, Exiting,
-    Failure, Failures, Flag, GRACEFUL, Graceful, Handle, Heard, Inbox, LOG, Level, Limit, Limits, Listener,
-    ListenerInfo, Plugin, Priority, Reason, Record, START, STOP, SettingsMap, Start, State, States, Stop,
-    Subscription, Task, Ticket, Timing, TimingOutcome, Timings, Topic, TopicClash, Verb, WaitError, When,
-    from_async, priority, topics,
+    Failure, Failures, Flag, GRACEFUL, Graceful, HandedOn, Handle, Heard, Inbox, LOG, Level, Limit, Limits,
+    Listener, ListenerInfo, Plugin, Priority, RESTART, Reason, Record, Restarting, START, STATE, STOP,
+    SettingsMap, Start, State, States, Stop, Subscription, Task, Ticket, Timing, TimingOutcome, Timings,
+    Topic, TopicClash, Verb, WaitError, When, from_async, priority, topics,
 };
 
 #[cfg(feature = "front")]
 pub use sitebus_front as front;
 #[cfg(feature = "http")]
 pub use sitebus_http as http;
+#[cfg(feature = "log")]
+pub use sitebus_log as log;
 #[cfg(feature = "signals")]
 pub use sitebus_os as os;
 #[cfg(feature = "http")]
