@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod announce;
+mod awaited;
 mod bus;
 mod channel;
 mod clock;

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::awaited::is_awaited;
 use crate::failure::{Error, Verb};
 use crate::lane::is_inside;
 use crate::latch::{Latch, LatchFuture};
@@ -37,13 +38,18 @@ impl Ticket {
         Ticket { bus, asked, latch, future: None }
     }
 
-    /// Blocks until the request is done. Inside a listener that the bus is waiting for it returns [`Done::Noted`] at
-    /// once.
+    /// Whether the request could only be done once this thread goes on.
+    fn must_not_wait(&self) -> bool {
+        is_inside(self.bus) || is_awaited(self.bus)
+    }
+
+    /// Blocks until the request is done. Inside a listener that the bus is waiting for, and on a thread that a listener is
+    /// waiting for ([`Handle::awaited`](crate::Handle::awaited)), it returns [`Done::Noted`] at once.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn wait(&self) -> Result<Done, Error> {
-        if is_inside(self.bus) {
+        if self.must_not_wait() {
             return self.latch.get().unwrap_or(Ok(Done::Noted));
         }
         self.latch.wait(None).unwrap_or(Ok(Done::Noted))
@@ -54,7 +60,7 @@ impl Ticket {
     /// # Errors
     /// [`Error::TimedOut`] when the time is over; the request goes on. Otherwise see [`Error`].
     pub fn wait_for(&self, patience: Duration) -> Result<Done, Error> {
-        if is_inside(self.bus) {
+        if self.must_not_wait() {
             return self.wait();
         }
         let until = Instant::now().checked_add(patience);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use sitebus_bus::{Bus, EXIT, Exit, Limits, State};
+use sitebus_bus::{Bus, EXIT, Exit, Limits, State, priority};
 use sitebus_testkit::{Gate, Recorder, Transcript};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -137,4 +137,23 @@ fn threads_may_be_adopted_by_listeners_and_by_the_destructors_of_results() {
     handle.adopt("another", thread::spawn(|| ()));
     drop(bus.ask_exit(Exit::success("a test")));
     assert_eq!(bus.block().code(), 0);
+}
+
+#[test]
+fn a_thread_that_a_stop_waits_for_may_stop_the_bus_itself() {
+    let (bus, heard) = (Bus::new("site"), Transcript::new());
+    let ended = Gate::new();
+    let end = ended.clone();
+    bus.plugin("worker").on_stop(priority::STOP_TASKS, move |_| end.pass());
+    bus.start().unwrap();
+    let (handle, notes) = (bus.handle(), heard.clone());
+    let worker = thread::spawn(move || {
+        let asked = handle.awaited(|| handle.stop());
+        notes.note(format!("{asked:?}"));
+        ended.open();
+        handle.wait(State::Stopped, Some(SOON)).unwrap();
+        notes.note(format!("{:?}", handle.stop()));
+    });
+    worker.join().unwrap();
+    assert_eq!(heard.lines(), ["Ok(Noted)", "Ok(Done)"]);
 }
