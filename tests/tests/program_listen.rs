@@ -51,7 +51,7 @@ fn a_taken_port_is_named_with_its_holder_and_the_cure_and_all_else_is_given_back
 fn the_last_word_on_a_failed_start_has_the_cause_if_the_log_is_held_back() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    for filter in ["off", "sitebus_bus=off,info"] {
+    for filter in ["off", "site=off,info"] {
         let folder = listening_on(&format!("\"{address}\""));
         let ended = Site::behind(&["env", &format!("RUST_LOG={filter}")], program!(), &folder).ends();
         let errors: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("cannot listen")).collect();

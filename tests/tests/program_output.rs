@@ -116,7 +116,8 @@ fn rust_log_chooses_and_what_it_does_not_say_well_is_the_default() {
         ("", true, ""),
         (" ", true, ""),
         ("warn", false, ""),
-        ("error,http=info", false, ""),
+        ("error,http=info", true, ""),
+        ("error,signals=info", false, ""),
         ("trace", true, ""),
         ("===,[[", true, "RUST_LOG is not understood"),
     ] {

@@ -66,6 +66,14 @@ impl Log {
         Ok(())
     }
 
+    /// Whether standard error gets the lines of this source and level: whoever has a last word then need not say them again.
+    #[must_use]
+    pub fn shows(&self, source: &str, level: sitebus_bus::Level) -> bool {
+        let now = self.0.now.load();
+        let there = now.settings.to.iter().any(|target| matches!(target, Target::StandardError(_)));
+        there && now.settings.filter.passes(source, level_of(level))
+    }
+
     /// What it does at the moment. Paths begin at the root.
     #[must_use]
     pub fn settings(&self) -> Settings {
@@ -96,12 +104,7 @@ impl Inner {
     }
 
     pub(crate) fn record(&self, record: &Record) {
-        let level = match record.level {
-            sitebus_bus::Level::Debug => Level::DEBUG,
-            sitebus_bus::Level::Info => Level::INFO,
-            sitebus_bus::Level::Warn => Level::WARN,
-            sitebus_bus::Level::Error => Level::ERROR,
-        };
+        let level = level_of(record.level);
         if self.now.load().settings.filter.passes(&record.source, level) {
             self.write(&Line::new(level, &record.source, &record.message));
         }
@@ -213,6 +216,15 @@ fn reopen(sink: &Sink) -> Option<String> {
     let (error, path) = (sink.reopen().err()?, sink.path()?);
     let cure = cure(&error);
     Some(format!("{} cannot be opened again: {error}; {cure}. Lines go on to the old file", path.display()))
+}
+
+fn level_of(level: sitebus_bus::Level) -> Level {
+    match level {
+        sitebus_bus::Level::Debug => Level::DEBUG,
+        sitebus_bus::Level::Info => Level::INFO,
+        sitebus_bus::Level::Warn => Level::WARN,
+        sitebus_bus::Level::Error => Level::ERROR,
+    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, LogError> {

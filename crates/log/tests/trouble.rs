@@ -77,7 +77,7 @@ fn lines_wait_for_room_on_a_full_disk_and_what_was_lost_is_counted_where_it_is_m
     let speaks = bus.plugin("speaker");
     let _ = fs::write(&fill, vec![0; 1 << 20]); // as much as there is room for
     let say = |range: std::ops::Range<u32>| {
-        range.for_each(|number| speaks.log(Level::Info, format!("line {number:05}")))
+        range.for_each(|number| speaks.log(Level::Info, format!("line {number:05}")));
     };
     say(0..3000);
     fs::remove_file(&fill).unwrap();

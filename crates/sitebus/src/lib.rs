@@ -12,6 +12,8 @@ pub use sitebus_bus::{
 pub use sitebus_front as front;
 #[cfg(feature = "http")]
 pub use sitebus_http as http;
+#[cfg(feature = "log")]
+pub use sitebus_log as log;
 #[cfg(feature = "signals")]
 pub use sitebus_os as os;
 #[cfg(feature = "http")]

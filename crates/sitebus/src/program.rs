@@ -10,7 +10,6 @@ mod restart;
 mod run;
 mod sections;
 mod state;
-mod stderr;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,7 +50,7 @@ pub struct Program {
 /// }
 /// ```
 pub fn main(assemble: impl FnOnce(Program) -> Program) -> ExitCode {
-    console::install();
+    let log = console::install();
     let program = assemble(Program::new());
     let name = program.name.clone().unwrap_or_else(name_of_executable);
     let args = match Args::read(&name, program.version_line()) {
@@ -62,11 +61,11 @@ pub fn main(assemble: impl FnOnce(Program) -> Program) -> ExitCode {
         }
     };
     if let Some(mistake) = &program.mistake {
-        console::error(mistake);
+        crate::log::report(mistake);
         return ExitCode::from(BAD_USAGE);
     }
     match args.command {
-        Command::Run(site) => run::run(program, site),
+        Command::Run(site) => run::run(program, site, log.as_ref()),
         Command::Check { site, json } => check::check(program, site, json),
         Command::Init { folder } => init::init(&folder, &name, &program.known),
     }

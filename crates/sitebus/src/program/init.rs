@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use super::{FAILED, console};
+use super::FAILED;
+use crate::log;
 use crate::site::{FirstFile, Known, first_site};
 
 pub(crate) fn init(folder: &Path, program: &str, known: &Known) -> ExitCode {
@@ -18,7 +19,7 @@ pub(crate) fn init(folder: &Path, program: &str, known: &Known) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            console::error(&format_args!("{error:#}"));
+            log::report(&format_args!("{error:#}"));
             ExitCode::from(FAILED)
         }
     }

@@ -10,14 +10,15 @@ use super::assembly::{Plan, Source};
 use super::restart::{self, Image};
 use super::sections::Joined;
 use super::state::StateFolder;
-use super::{BAD_USAGE, FAILED, Program, console, reload};
+use super::{BAD_USAGE, FAILED, Program, reload};
 use crate::front::Swap;
 use crate::http::Http;
+use crate::log::{self, Log};
 use crate::os::{resource, signal};
 use crate::signals::Signals;
 use crate::{Bus, Error, Exit, Failures, Level};
 
-pub(crate) fn run(program: Program, args: SiteArgs) -> ExitCode {
+pub(crate) fn run(program: Program, args: SiteArgs, log: Option<&Log>) -> ExitCode {
     let image = Image::capture();
     let Program { known, apps, sections, plugins, .. } = program;
     let source = Arc::new(Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps) });
@@ -28,10 +29,10 @@ pub(crate) fn run(program: Program, args: SiteArgs) -> ExitCode {
             return ExitCode::from(BAD_USAGE);
         }
     };
-    match serve(site, source, sections, plugins, image) {
+    match serve(site, source, sections, plugins, image, log) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            console::error(&format_args!("{error:#}"));
+            log::report(&format_args!("{error:#}"));
             ExitCode::from(FAILED)
         }
     }
@@ -43,11 +44,15 @@ fn serve(
     sections: Vec<Box<dyn Joined>>,
     plugins: Vec<super::Attach>,
     image: Image,
+    log: Option<&Log>,
 ) -> anyhow::Result<Exit> {
     // Held to the end of this function: the folder is given back when everything else is over.
     let state = Arc::new(StateFolder::take(&site)?);
     prepare_process(&site)?;
     let bus = Bus::builder(site.name.as_str()).limits(site.limits).build();
+    if let Some(log) = log {
+        log.subscribe(&bus)?;
+    }
     let signals = restart::subscribe(&bus, image, Arc::clone(&source), site.signals.clone())?;
     Signals::new(signals).subscribe(&bus)?;
 
@@ -75,15 +80,15 @@ fn serve(
     let exit = bus.block();
     bus.log(Level::Info, exit.to_string());
     match started {
-        Err(Error::Failed { failures, .. }) => Err(not_started(bus.name(), &failures)),
+        Err(Error::Failed { failures, .. }) => Err(not_started(bus.name(), &failures, log)),
         // An exit that somebody asked for while the site started is an exit like any other.
         _ => Ok(exit),
     }
 }
 
 /// The last word on standard error. If the log goes there too, it has told each cause when it came: not twice, then.
-fn not_started(site: &str, failures: &Failures) -> anyhow::Error {
-    if !console::has_shown_failures() {
+fn not_started(site: &str, failures: &Failures, log: Option<&Log>) -> anyhow::Error {
+    if !log.is_some_and(|log| log.shows(site, Level::Error)) {
         return anyhow!("the site '{site}' did not start: {failures}");
     }
     let who: Vec<String> = failures.iter().map(|failure| format!("'{}'", failure.listener())).collect();
