@@ -177,9 +177,8 @@ impl Image {
         parcel.open_for_exec()?;
         let here = env::current_dir();
         let failed = command.exec();
-        if let Ok(here) = here {
-            let _ = env::set_current_dir(here); // exec may have gone to its directory before it failed
-        }
+        #[expect(clippy::disallowed_methods, reason = "exec may have gone to its directory before it failed")]
+        let _ = here.and_then(env::set_current_dir);
         Ok(failed)
     }
 }

@@ -47,10 +47,10 @@ impl Inherited {
         self.items().iter().map(|item| (item.kind().to_owned(), item.name().to_owned())).collect()
     }
 
-    /// Closes what nobody has taken.
-    pub fn close(&self) {
-        let items = std::mem::take(&mut *self.items());
-        drop(items);
+    /// Takes what nobody has taken. Dropping it closes it.
+    #[must_use]
+    pub fn take_everything(&self) -> Vec<Item> {
+        std::mem::take(&mut *self.items())
     }
 
     fn items(&self) -> MutexGuard<'_, Vec<Item>> {

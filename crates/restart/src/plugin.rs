@@ -1,0 +1,86 @@
+//! The plugin.
+
+use std::fmt;
+use std::time::Instant;
+
+use anyhow::anyhow;
+use sitebus_bus::{HandedOn, Handle, Plugin, RESTART, Restarting, TopicClash, priority};
+use sitebus_os::image::Image;
+use sitebus_os::parcel::{Inherited, Item};
+
+use crate::settings::Settings;
+use crate::trial;
+
+/// The plugin: a restart of the bus executes the image that this process was started as, in its place.
+#[derive(Clone, Debug)]
+pub struct Restart {
+    image: Image,
+    inherited: Inherited,
+    settings: Settings,
+}
+
+/// Restarts are performed. Dropping this changes nothing.
+pub struct Subscribed {
+    plugin: Plugin,
+}
+
+impl Restart {
+    /// Restarts into `image`. If that fails after all, what was to be handed on goes into `inherited`, from which the next
+    /// bus of this process takes it as if it had come from another image.
+    #[must_use]
+    pub fn new(image: Image, inherited: Inherited) -> Restart {
+        Restart { image, inherited, settings: Settings::default() }
+    }
+
+    /// With these settings.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Restart {
+        self.settings = settings;
+        self
+    }
+
+    /// From now on every restart is looked at, and performed by whoever [blocks](sitebus_bus::Bus::block) on the bus.
+    ///
+    /// # Errors
+    /// None on a bus whose `restart` channel is the built-in one.
+    pub fn subscribe(self, bus: &Handle) -> Result<Subscribed, TopicClash> {
+        let plugin = bus.plugin("restart");
+        let Restart { image, inherited, settings } = self;
+        let looked_at = image.clone();
+        plugin
+            .subscribe(RESTART, priority::SITE, move |restarting| look(&looked_at, &settings, restarting))?;
+        bus.restart_by(move |_, handed_on| execute(&image, &inherited, &handed_on));
+        Ok(Subscribed { plugin })
+    }
+}
+
+impl Subscribed {
+    /// Nobody looks at a restart any more; one that is asked for is still performed.
+    pub fn unsubscribe(&self) {
+        self.plugin.unsubscribe();
+    }
+}
+
+impl fmt::Debug for Subscribed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Subscribed").field(&self.plugin.handle().name()).finish()
+    }
+}
+
+fn look(image: &Image, settings: &Settings, restarting: &Restarting) -> anyhow::Result<()> {
+    image.check()?;
+    let Some(arguments) = &settings.trial else { return Ok(()) };
+    let mut command = image.command();
+    command.args(arguments);
+    let own = Instant::now().checked_add(settings.trial_time);
+    trial::run(command, own.map_or(restarting.deadline(), |own| own.min(restarting.deadline())))
+}
+
+/// Returns only if it failed.
+fn execute(image: &Image, inherited: &Inherited, handed_on: &HandedOn) -> anyhow::Error {
+    let mut items = inherited.take_everything();
+    items.extend(handed_on.take::<Item>());
+    let (error, items) = image.execute(items);
+    inherited.put(items);
+    anyhow!(error)
+}
