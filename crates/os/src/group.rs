@@ -5,7 +5,10 @@
 //! leader is only *looked at* until the end (`WNOWAIT`, waitid(2)): as long as it is not waited for, its number, which is the
 //! group's, can be nobody else's.
 
-#![expect(unsafe_code, reason = "only a hook between fork and exec can ask for the signal at the parent's death")]
+#![expect(
+    unsafe_code,
+    reason = "only a hook between fork and exec can ask for the signal at the parent's death"
+)]
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
