@@ -64,6 +64,7 @@ fn imports_go_in_one_direction() {
         ("serve", &["os"]),
         ("front", &[]),
         ("signals", &["bus", "os"]),
+        ("autoreload", &["bus", "os"]),
         ("control", &["bus", "os"]),
         ("http", &["bus", "serve"]),
         ("log", &["bus", "os"]),
