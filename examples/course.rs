@@ -183,6 +183,20 @@ fn two_buses_live_in_one_process() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_framework_names_its_templates_and_the_site_restarts_when_one_changes() -> anyhow::Result<()> {
+    let child = Child::spawn(Command::new(env!("CARGO_BIN_EXE_13_autoreload")))?;
+    assert!(child.wait(PATIENCE)?.success());
+    let lines = child.stdout().lines();
+    let changed = &lines[1];
+    assert!(changed.starts_with("changed: [\"page-"), "{changed}");
+    assert_eq!(
+        [&lines[0], &lines[2], &lines[3]],
+        ["the page says: welcome", "a restart was asked for", "the page says: welcome back"]
+    );
+    Ok(())
+}
+
+#[test]
 fn a_log_has_a_level_for_each_source() -> anyhow::Result<()> {
     prints(
         env!("CARGO_BIN_EXE_18_log"),
@@ -191,6 +205,24 @@ fn a_log_has_a_level_for_each_source() -> anyhow::Result<()> {
             " INFO till: a customer",
             "    who writes two lines",
             "DEBUG till: but now",
+        ],
+    )
+}
+
+#[test]
+fn a_running_site_is_asked_and_says_the_truth() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_19_control"),
+        &[
+            "customers: 3",
+            "reload: Accepted(\"STARTED\")",
+            "reload: status 1, graceful was refused and nothing has changed: 'thermostat' failed on 'graceful': too hot",
+            "stop: Accepted(\"STARTED\")",
+            "stop: State(\"STOPPING\")",
+            "stop: State(\"STOPPED\")",
+            "stop: State(\"EXITING\")",
+            "stop: status 0, the site has exited",
+            "exit with code 0 asked by the command stop",
         ],
     )
 }

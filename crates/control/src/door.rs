@@ -7,8 +7,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use sitebus_os::local::{self, Found};
+use sitebus_os::parcel::Item;
 
-use crate::handed::{FoundSocket, Handed};
+use crate::inheritance::{self, FoundSocket};
 use crate::plugin::ControlError;
 
 /// How often somebody else may get ahead of us.
@@ -47,7 +48,8 @@ impl Door {
         let FoundSocket { listener, path: before, identity: known } = found;
         let same = before == path && identity(path).is_ok_and(|now| now == known);
         if !same {
-            drop(listener); // first, so that it does not look alive
+            // First, so that the old file is gone and does not look alive.
+            drop(Door { listener, path: before, identity: known, stays: false });
             return Door::open(path);
         }
         let prepared = local::listen_again(&listener).and_then(|()| listener.set_nonblocking(true));
@@ -61,9 +63,9 @@ impl Door {
         Ok(stream)
     }
 
-    pub(crate) fn hand_on(&self) -> Option<Handed> {
+    pub(crate) fn hand_on(&self) -> Option<Item> {
         let descriptor = self.listener.try_clone().ok()?.into();
-        Handed::socket(descriptor, &self.path, self.identity)
+        inheritance::socket(descriptor, &self.path, self.identity)
     }
 
     /// Closes the door and removes its file, if that is still ours.

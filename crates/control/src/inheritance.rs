@@ -5,26 +5,14 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sitebus_os::parcel::{Inherited, Item};
 
-/// A descriptor with what must be known about it: what one image of the program hands to the next.
-///
-/// An exit listener of the plugin hands them on when the bus exits for a restart
-/// ([`Exiting::hand_on`](sitebus_bus::Exiting::hand_on)); whoever performs the restart keeps the descriptors open, and the
-/// next image gives them to [`Control::resume`](crate::Control::resume).
-#[derive(Debug)]
-pub struct Handed {
-    /// What it is: `socket` or `waiting`.
-    pub name: String,
-    /// The descriptor.
-    pub descriptor: OwnedFd,
-    /// What the next image must know about it, in the plugin's own form.
-    pub data: Vec<u8>,
-}
-
+/// The kind of our items in a parcel.
+const KIND: &str = "control";
 const SOCKET: &str = "socket";
 const WAITING: &str = "waiting";
 
-/// What the next image knows of the socket.
+/// What the next image must know of the socket.
 #[derive(Serialize, Deserialize)]
 struct About {
     path: PathBuf,
@@ -47,29 +35,29 @@ pub(crate) struct Inheritance {
     pub(crate) waiting: Vec<UnixStream>,
 }
 
-impl Handed {
-    /// Nothing if the path is no text: then the next image makes a socket of its own.
-    pub(crate) fn socket(descriptor: OwnedFd, path: &Path, (device, inode): (u64, u64)) -> Option<Handed> {
-        let data = serde_json::to_vec(&About { path: path.to_owned(), device, inode }).ok()?;
-        Some(Handed { name: SOCKET.to_owned(), descriptor, data })
-    }
+/// Nothing if the path is no text: then the next image makes a socket of its own.
+pub(crate) fn socket(descriptor: OwnedFd, path: &Path, (device, inode): (u64, u64)) -> Option<Item> {
+    let about = serde_json::to_vec(&About { path: path.to_owned(), device, inode }).ok()?;
+    Some(Item::new(KIND, SOCKET).with_descriptor(descriptor).with_data(about))
+}
 
-    pub(crate) fn waiting(descriptor: OwnedFd) -> Handed {
-        Handed { name: WAITING.to_owned(), descriptor, data: Vec::new() }
-    }
+pub(crate) fn waiting(descriptor: OwnedFd) -> Item {
+    Item::new(KIND, WAITING).with_descriptor(descriptor)
 }
 
 impl Inheritance {
-    /// What is not understood is closed.
-    pub(crate) fn of(handed: impl IntoIterator<Item = Handed>) -> Inheritance {
+    /// Takes what is ours. What is not understood is closed.
+    pub(crate) fn take(inherited: &Inherited) -> Inheritance {
         let mut all = Inheritance::default();
-        for Handed { name, descriptor, data } in handed {
-            match (name.as_str(), serde_json::from_slice::<About>(&data)) {
-                (SOCKET, Ok(About { path, device, inode })) => {
+        for item in inherited.take_all(KIND) {
+            let about = serde_json::from_slice::<About>(item.data());
+            let name = item.name().to_owned();
+            match (name.as_str(), item.into_descriptor(), about) {
+                (SOCKET, Some(descriptor), Ok(About { path, device, inode })) => {
                     let listener = UnixListener::from(descriptor);
                     all.socket = Some(FoundSocket { listener, path, identity: (device, inode) });
                 }
-                (WAITING, _) => all.waiting.push(UnixStream::from(descriptor)),
+                (WAITING, Some(descriptor), _) => all.waiting.push(UnixStream::from(descriptor)),
                 _ => {}
             }
         }

@@ -5,7 +5,7 @@ mod command;
 mod connection;
 mod door;
 mod errands;
-mod handed;
+mod inheritance;
 mod mailbox;
 mod plugin;
 mod protocol;
@@ -14,7 +14,6 @@ mod settings;
 
 pub use crate::client::{AskError, Client, ConnectError, Event, Outcome};
 pub use crate::command::{Command, Request, UnknownCommand};
-pub use crate::handed::Handed;
 pub use crate::plugin::{Control, ControlError, STATUS, Subscribed};
 pub use crate::protocol::{ChannelReport, Culprit, Ended, Status, TimingReport, VERSION, Verdict};
 pub use crate::settings::Settings;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
 
 use sitebus_bus::{Failures, State};
+use sitebus_os::parcel::Item;
 use sitebus_os::ready::Bell;
 
-use crate::handed::Handed;
 use crate::settings::Settings;
 
 /// Something that the server is told.
@@ -22,7 +22,7 @@ pub(crate) enum Note {
     /// The errand of this connection is done.
     Errand(u64, Fruit),
     /// What is to survive a restart is wanted.
-    HandOn(SyncSender<Vec<Handed>>),
+    HandOn(SyncSender<Vec<Item>>),
     /// It is over.
     Close,
 }

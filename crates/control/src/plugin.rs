@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use sitebus_bus::{Commit, Graceful, Handle, Plugin, STATE, Topic, TopicClash, priority, topics};
+use sitebus_os::parcel::{Inherited, Item};
 use sitebus_os::peer::Peer;
 use sitebus_os::ready::Bell;
 
 use crate::connection::{Pending, Stage};
 use crate::door::Door;
 use crate::errands::{Errands, thread_name};
-use crate::handed::{Handed, Inheritance};
+use crate::inheritance::Inheritance;
 use crate::mailbox::{Mailbox, Note};
 use crate::server::{Facts, People, Server};
 use crate::settings::Settings;
@@ -91,8 +92,8 @@ impl Control {
     /// Goes on where the image before this one has stopped: the socket is kept, so that no connect was refused meanwhile,
     /// and whoever waits for the restart learns how it ended once this bus is STARTED, or has failed to start.
     #[must_use]
-    pub fn resume(mut self, handed: impl IntoIterator<Item = Handed>) -> Control {
-        self.inheritance = Inheritance::of(handed);
+    pub fn inherit(mut self, inherited: &Inherited) -> Control {
+        self.inheritance = Inheritance::take(inherited);
         self
     }
 
@@ -173,7 +174,7 @@ fn listen(plugin: &Plugin, mailbox: &Mailbox, settings: &Settings) -> Result<(),
     let tell = mailbox.clone();
     plugin.on_exit(priority::RELEASE, move |exiting| {
         if exiting.exit().is_restart() {
-            hand_on(&tell).into_iter().for_each(|handed| exiting.hand_on(handed));
+            hand_on(&tell).into_iter().for_each(|item| exiting.hand_on(item));
         }
     });
     Ok(())
@@ -200,7 +201,7 @@ fn reload(graceful: &Graceful, known: &Settings, mailbox: &Mailbox) -> anyhow::R
 }
 
 /// What is to survive; nothing if the server is gone.
-fn hand_on(mailbox: &Mailbox) -> Vec<Handed> {
+fn hand_on(mailbox: &Mailbox) -> Vec<Item> {
     let (reply, handed) = mpsc::sync_channel(1);
     let asked = mailbox.leave(Note::HandOn(reply));
     if asked { handed.recv_timeout(PATIENCE).unwrap_or_default() } else { Vec::new() }

@@ -6,18 +6,19 @@ use super::{Life, Server};
 use crate::command::{Command, Request};
 use crate::connection::{Connection, Pending, Stage};
 use crate::errands::Errand;
+use crate::inheritance;
 use crate::mailbox::{Fruit, Note};
 use crate::protocol::{
     self, ACCEPTED, Answer, Ended, EventLine, REPLACING, STATE_CHANGED, Verdict, channel, timing,
 };
 
 impl Connection {
-    /// Whether an answer is still owed.
+    /// Whether this image still owes it an answer.
     pub(super) fn is_busy(&self) -> bool {
         match self.stage {
-            // Decided, and only the next image knows how it ends.
+            // Decided: how it ends is for the next image to say.
             Stage::Waiting(Pending::Ticket(Command::Restart, ref ticket)) => ticket.outcome().is_none(),
-            Stage::Waiting(_) => true,
+            Stage::Waiting(Pending::Ticket(..) | Pending::Errand(..)) => true,
             _ => false,
         }
     }
@@ -152,7 +153,7 @@ impl Server {
                     let mut handed = Vec::from_iter(self.door.hand_on());
                     self.people.handed_on = !handed.is_empty();
                     let waiting = self.people.all.iter().filter(|peer| waits_for_a_new_image(peer));
-                    handed.extend(waiting.filter_map(Connection::hand_on).map(crate::Handed::waiting));
+                    handed.extend(waiting.filter_map(Connection::hand_on).map(inheritance::waiting));
                     let _ = reply.send(handed);
                 }
             }
