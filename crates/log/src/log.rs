@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -214,6 +215,12 @@ impl Inner {
 
 fn reopen(sink: &Sink) -> Option<String> {
     let (error, path) = (sink.reopen().err()?, sink.path()?);
+    if error.kind() == ErrorKind::TimedOut {
+        return Some(format!(
+            "{} is not open again yet: its disk does not answer. Lines wait",
+            path.display()
+        ));
+    }
     let cure = cure(&error);
     Some(format!("{} cannot be opened again: {error}; {cure}. Lines go on to the old file", path.display()))
 }
