@@ -1,12 +1,15 @@
 //! The process that goes on, and tells its launcher the truth.
 
 use crate::error::DaemonizeError;
-use crate::leave::open_output;
+use crate::leave::{KIND, NAME, open_output};
 use crate::line::{Line, Word};
 use crate::settings::{Output, Settings};
 use parking_lot::Mutex;
-use sitebus_bus::{Commit, Graceful, Handle, Plugin, Priority, STATE, State, Ticket, topics};
+use sitebus_bus::{
+    Commit, Graceful, Handle, Level, Plugin, Priority, STATE, State, Ticket, priority, topics,
+};
 use sitebus_os::detach::redirect_output;
+use sitebus_os::parcel::Item;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -24,11 +27,13 @@ struct Inner {
     line: Line,
     settings: Mutex<Settings>,
     start: Mutex<Option<Ticket>>,
+    note: Mutex<Option<String>>,
 }
 
 impl Daemon {
-    pub(crate) fn new(settings: Settings, line: Line) -> Daemon {
-        Daemon { inner: Arc::new(Inner { line, settings: Mutex::new(settings), start: Mutex::default() }) }
+    pub(crate) fn new(settings: Settings, line: Line, note: Option<String>) -> Daemon {
+        let (settings, note) = (Mutex::new(settings), Mutex::new(note));
+        Daemon { inner: Arc::new(Inner { line, settings, start: Mutex::default(), note }) }
     }
 
     /// Tells the launcher that all is well: for a program whose bus is not all there is to wait for, or that has none.
@@ -52,9 +57,8 @@ impl Daemon {
         let plugin = bus.plugin("daemonize");
         let inner = || Arc::clone(&self.inner);
         plugin.on_start(Priority::new(i32::MIN), {
-            let (inner, bus) = (inner(), bus.clone());
-            // Joins the start that runs, to learn how it ends.
-            move |_| *inner.start.lock() = Some(bus.ask_start())
+            let (inner, plugin) = (inner(), plugin.clone());
+            move |_| inner.begin(&plugin)
         });
         let (states, telling) = (inner(), plugin.clone());
         let listened = plugin
@@ -67,6 +71,11 @@ impl Daemon {
             plugin.unsubscribe();
             return Err(clash.into());
         }
+        plugin.on_exit(priority::RELEASE, |exiting| {
+            if exiting.exit().is_restart() {
+                exiting.hand_on(Item::new(KIND, NAME));
+            }
+        });
         plugin.on_graceful(Priority::DEFAULT, {
             let inner = inner();
             move |reload| reload_settings(&inner, reload)
@@ -76,6 +85,15 @@ impl Daemon {
 }
 
 impl Inner {
+    fn begin(&self, plugin: &Plugin) {
+        // Joins the start that runs, to learn how it ends.
+        *self.start.lock() = Some(plugin.handle().ask_start());
+        let note = self.note.lock().take();
+        if let Some(note) = note {
+            plugin.log(Level::Warn, note);
+        }
+    }
+
     fn tell_of(self: &Arc<Inner>, state: State, plugin: &Plugin) {
         match state {
             State::Started => self.line.tell(&Word::Started),

@@ -9,6 +9,7 @@ use crate::supervisor::Supervisor;
 use sitebus_os::alone::Alone;
 use sitebus_os::detach::{self, Surroundings, detach};
 use sitebus_os::identity::Umask;
+use sitebus_os::parcel::Inherited;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -17,11 +18,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A process leaves its terminal once in its life.
 static LEFT: AtomicBool = AtomicBool::new(false);
 
+/// What a daemon hands on to its next image.
+pub(crate) const KIND: &str = "daemonize";
+pub(crate) const NAME: &str = "daemon";
+
 /// The way out of the foreground, for the prelude of a program.
 #[derive(Clone, Debug, Default)]
 pub struct Daemonize {
     settings: Settings,
     supervisor: Option<Option<Supervisor>>,
+    again: bool,
 }
 
 /// Which of the two processes this is, from here on.
@@ -38,7 +44,7 @@ impl Daemonize {
     /// With these settings.
     #[must_use]
     pub fn new(settings: Settings) -> Daemonize {
-        Daemonize { settings, supervisor: None }
+        Daemonize { settings, ..Daemonize::default() }
     }
 
     /// Says which service manager watches this process, if one does, in place of a look at the environment: for a program
@@ -48,7 +54,15 @@ impl Daemonize {
         Daemonize { supervisor: Some(supervisor), ..self }
     }
 
-    /// Makes a daemon, and returns in both processes.
+    /// Takes from what the image before this one handed on that it was a daemon: then [`leave`](Daemonize::leave) forks no
+    /// more.
+    #[must_use]
+    pub fn inherit(self, inherited: &Inherited) -> Daemonize {
+        let was_daemon = inherited.take(KIND, NAME).is_some();
+        Daemonize { again: self.again || was_daemon, ..self }
+    }
+
+    /// Makes a daemon, and returns in both processes; or only in this one, if it was a daemon before a restart.
     ///
     /// Everything that can be opened is opened before, and buffered output is written, so that nothing is said twice. The
     /// daemon has all descriptors that the process had.
@@ -56,6 +70,9 @@ impl Daemonize {
     /// # Errors
     /// [`DaemonizeError`], in the calling process, which is as it was: there is no daemon.
     pub fn leave(self, alone: &Alone) -> Result<Side, DaemonizeError> {
+        if self.again {
+            return Ok(Side::Daemon(self.again()?));
+        }
         if LEFT.load(Ordering::SeqCst) {
             return Err(DaemonizeError::Twice);
         }
@@ -76,15 +93,36 @@ impl Daemonize {
             detach::Side::Launcher(watch) => {
                 Side::Launcher(Launcher::new(watch, self.settings.output, written))
             }
-            detach::Side::Daemon(pipe) => Side::Daemon(Daemon::new(self.settings, Line::new(Some(pipe)))),
+            detach::Side::Daemon(pipe) => {
+                Side::Daemon(Daemon::new(self.settings, Line::new(Some(pipe)), None))
+            }
         })
     }
 
-    /// For a new image in the place of a daemon, after a restart: it is one already, and nobody waits for it.
-    #[must_use]
-    pub fn again(self) -> Daemon {
+    /// For a new image in the place of a daemon, after a restart, if that is known otherwise than by
+    /// [`inherit`](Daemonize::inherit): it is a daemon already, and nobody waits for it. Umask, directory and log file become
+    /// what the settings say now. A log file that cannot be opened any more, for lack of privileges say, is no error: the one
+    /// that is open stays, and the daemon logs that.
+    ///
+    /// # Errors
+    /// [`DaemonizeError`], if it is the directory or the umask that is wrong.
+    pub fn again(self) -> Result<Daemon, DaemonizeError> {
+        let only_around = Settings { output: Output::Keep, ..self.settings.clone() };
+        let (mut around, _) = surroundings(&only_around)?;
+        let reopened = match &self.settings.output {
+            Output::Keep => Ok(None),
+            output => open_output(output, self.settings.owner).map(Some),
+        };
+        let (output, note) = match reopened {
+            Ok(output) => (output, None),
+            Err(error) => {
+                (None, Some(format!("{error}; the output goes on to where it went before the restart")))
+            }
+        };
+        around.output = output;
+        around.settle()?;
         LEFT.store(true, Ordering::SeqCst);
-        Daemon::new(self.settings, Line::new(None))
+        Ok(Daemon::new(self.settings, Line::new(None), note))
     }
 }
 

@@ -165,6 +165,16 @@ fn go_on(telling: &PipeWriter, surroundings: Surroundings) {
     }
 }
 
+impl Surroundings {
+    /// Puts them around this process: for one that is a daemon already.
+    ///
+    /// # Errors
+    /// [`DetachError::Refused`] says at what it failed; what came before that is done.
+    pub fn settle(self) -> Result<(), DetachError> {
+        settle(self).map_err(|(told, cause)| DetachError::Refused { doing: told.doing(), cause })
+    }
+}
+
 fn settle(surroundings: Surroundings) -> Result<(), (Told, io::Error)> {
     let Surroundings { input, output, umask, directory } = surroundings;
     if let Some(umask) = umask {

@@ -1,6 +1,6 @@
 //! A launched site, seen from outside. Whatever a test leaves running ends with it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -157,21 +157,29 @@ impl Launched {
     }
 
     pub(crate) fn ask(&self, question: &str) -> String {
-        let mut stream = UnixStream::connect(self.path("socket")).unwrap();
+        self.try_ask(question).unwrap()
+    }
+
+    fn try_ask(&self, question: &str) -> Option<String> {
+        let mut stream = UnixStream::connect(self.path("socket")).ok()?;
         stream.set_read_timeout(Some(LONG)).unwrap();
-        writeln!(stream, "{question}").unwrap();
+        writeln!(stream, "{question}").ok()?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
     }
 
     pub(crate) fn fact(&self, name: &str) -> String {
-        let facts = BufReader::new(std::io::Cursor::new(self.ask("facts")));
-        let mut values = facts.lines().map_while(Result::ok).filter_map(|line| {
-            let (fact, value) = line.split_once(' ')?;
-            (fact == name).then(|| value.to_owned())
-        });
-        values.next().unwrap()
+        fact(&self.ask("facts"), name).unwrap()
+    }
+
+    /// Waits until the site says so; meanwhile it may be between two images.
+    pub(crate) fn await_fact(&self, name: &str, value: &str) {
+        let deadline = Instant::now() + LONG;
+        while self.try_ask("facts").is_none_or(|facts| fact(&facts, name).as_deref() != Some(value)) {
+            assert!(Instant::now() < deadline, "{name} does not become {value}");
+            thread::park_timeout(Duration::from_millis(2));
+        }
     }
 }
 
@@ -190,6 +198,10 @@ impl Drop for Launched {
             let _ = waitpid(daemon, None);
         }
     }
+}
+
+fn fact(facts: &str, name: &str) -> Option<String> {
+    facts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned)
 }
 
 fn is_ours(pid: Pid) -> bool {

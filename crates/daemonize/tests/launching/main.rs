@@ -59,6 +59,7 @@ const TESTS: &[harness::Test] = &[
     ),
     ("umask_and_directory_change_only_if_told_to", umask_and_directory_change_only_if_told_to),
     ("a_process_leaves_its_terminal_once", a_process_leaves_its_terminal_once),
+    ("after_a_restart_the_same_process_is_the_daemon", after_a_restart_the_same_process_is_the_daemon),
     ("threads_are_listed_and_refused", threads_are_listed_and_refused),
     (
         "a_service_manager_that_expects_the_foreground_is_named",
@@ -295,6 +296,22 @@ fn a_process_leaves_its_terminal_once() {
         errors.contains("is a daemon already") && errors.contains("does not become one twice"),
         "{errors}"
     );
+}
+
+fn after_a_restart_the_same_process_is_the_daemon() {
+    let mut site = Launched::start(plan("elsewhere"));
+    assert_eq!(site.end(), (Some(0), String::new()));
+    let facts = |site: &Launched| {
+        ["pid", "session", "umask", "folder", "input", "output", "errors", "pipes"]
+            .map(|name| site.fact(name))
+    };
+    let before = facts(&site);
+    assert_eq!(site.fact("restarted"), "false");
+    assert_eq!(site.ask("restart"), "restarts\n");
+    site.await_fact("restarted", "true");
+    assert_eq!(facts(&site), before);
+    site.ask("exit");
+    assert_eq!(site.daemons_end().code(), Some(0));
 }
 
 fn threads_are_listed_and_refused() {

@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Termination as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{env, fs, thread};
 
@@ -12,6 +13,8 @@ use sitebus_bus::{Bus, Exit, Handle, Start, priority, topics};
 use sitebus_daemonize::{Daemon, Daemonize, Output, PATIENCE, Settings, Side};
 use sitebus_os::alone::Alone;
 use sitebus_os::identity::{Group, Identity, User};
+use sitebus_os::image::Image;
+use sitebus_os::parcel::{Inherited, Item};
 use sitebus_os::signal::{Catch, Signal, die_by};
 use sitebus_testkit::window::move_into;
 
@@ -21,16 +24,22 @@ pub(crate) const FOLDER: &str = "SITEBUS_TEST_FOLDER";
 /// The terminal to move into first, if any.
 pub(crate) const TERMINAL: &str = "SITEBUS_TEST_TERMINAL";
 
+/// Whether the image before this one was a daemon.
+static RESTARTED: AtomicBool = AtomicBool::new(false);
+
 /// Runs the plan, if this process was started for one.
 pub(crate) fn run() -> Option<ExitCode> {
     let plan = env::var(PLAN).ok()?;
     let folder = PathBuf::from(env::var_os(FOLDER)?);
+    let image = Image::capture().unwrap();
     let alone = Alone::claim().unwrap();
+    let inherited = Inherited::receive(&alone).unwrap();
+    RESTARTED.store(!inherited.left().is_empty(), Ordering::SeqCst);
     if let Ok(terminal) = env::var(TERMINAL) {
         let _device = move_into(&terminal);
     }
     prepare(&plan);
-    let daemonize = Daemonize::new(settings(&plan, &folder));
+    let daemonize = Daemonize::new(settings(&plan, &folder)).inherit(&inherited);
     Some(match daemonize.leave(&alone) {
         Err(error) => complain(&error),
         Ok(Side::Launcher(launcher)) => {
@@ -38,7 +47,7 @@ pub(crate) fn run() -> Option<ExitCode> {
             let patience = if plan == "overruns" { Duration::from_millis(300) } else { PATIENCE };
             launcher.wait(Some(patience)).report()
         }
-        Ok(Side::Daemon(daemon)) => serve(&plan, &folder, &alone, &daemon),
+        Ok(Side::Daemon(daemon)) => serve(&plan, &folder, &alone, &daemon, image),
     })
 }
 
@@ -84,7 +93,7 @@ fn settings(plan: &str, folder: &Path) -> Settings {
     settings
 }
 
-fn serve(plan: &str, folder: &Path, alone: &Alone, daemon: &Daemon) -> ExitCode {
+fn serve(plan: &str, folder: &Path, alone: &Alone, daemon: &Daemon, image: Image) -> ExitCode {
     match plan {
         "leaves twice" => {
             let again = Daemonize::new(Settings::default()).leave(alone).unwrap_err();
@@ -99,6 +108,7 @@ fn serve(plan: &str, folder: &Path, alone: &Alone, daemon: &Daemon) -> ExitCode 
     }
     let bus = Bus::new("site");
     daemon.subscribe(&bus).unwrap();
+    bus.restart_by(move |_, handed_on| image.execute(handed_on.take::<Item>()).0.into());
     let site = bus.plugin("site");
     let (plan, folder, handle) = (plan.to_owned(), folder.to_owned(), bus.handle());
     site.on_start(priority::SERVER, move |start| begin(&plan, &folder, &handle, start));
@@ -142,6 +152,7 @@ fn begin(plan: &str, folder: &Path, bus: &Handle, start: &Start) -> anyhow::Resu
 /// Answers questions, one a connection.
 fn answer(folder: &Path, bus: &Handle) -> anyhow::Result<()> {
     println_to_both();
+    let _ = fs::remove_file(folder.join("socket")); // the image before this one left it
     let listener = UnixListener::bind(folder.join("socket"))?;
     let bus = bus.clone();
     thread::spawn(move || {
@@ -155,6 +166,10 @@ fn answer(folder: &Path, bus: &Handle) -> anyhow::Result<()> {
                     bus.on(topics::REOPEN).unwrap().publish(&());
                     println_to_both();
                     "reopened\n".to_owned()
+                }
+                "restart" => {
+                    drop(bus.ask_restart("the test"));
+                    "restarts\n".to_owned()
                 }
                 _ => {
                     drop(bus.ask_exit(Exit::success("the test")));
@@ -180,7 +195,8 @@ fn facts() -> String {
     let pipes = open.iter().filter(|open| open.close_on_exec && is_pipe(&open.target));
     let pipes: Vec<String> = pipes.map(|open| format!("{open:?}")).collect();
     format!(
-        "pid {}\nsession {}\nterminal {}\numask {}\nblocked {}\nfolder {}\ninput {}\noutput {}\nerrors {}\npipes {}\n",
+        "restarted {}\npid {}\nsession {}\nterminal {}\numask {}\nblocked {}\nfolder {}\ninput {}\noutput {}\nerrors {}\npipes {}\n",
+        RESTARTED.load(Ordering::SeqCst),
         std::process::id(),
         fields[3],
         fields[4],
