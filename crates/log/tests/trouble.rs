@@ -61,6 +61,8 @@ fn lines_wait_for_room_on_a_full_disk_and_what_was_lost_is_counted_where_it_is_m
         );
         let mut child = Process::start_by_shell(TEST, &script);
         child.tell(folder.path().to_str().unwrap());
+        wait_until("trouble", || child.output().contains("cannot be written").then_some(()));
+        child.tell("go on");
         assert!(child.wait().success(), "{}", child.output());
         let told = child.output();
         assert_eq!(told.matches("cannot be written: No space left on device").count(), 1, "{told}");
@@ -79,7 +81,9 @@ fn lines_wait_for_room_on_a_full_disk_and_what_was_lost_is_counted_where_it_is_m
     let say = |range: std::ops::Range<u32>| {
         range.for_each(|number| speaks.log(Level::Info, format!("line {number:05}")));
     };
-    say(0..3000);
+    say(0..1);
+    hear();
+    say(1..3000);
     fs::remove_file(&fill).unwrap();
     let text = wait_for(&path, "lines are missing here: No space left on device");
     let missing = text.lines().find_map(|line| line.split_once(" lines are missing here")).unwrap().0;
