@@ -48,6 +48,75 @@ enum Phase {
     Interrupted(Signal),
 }
 
+/// What the launcher waits for, and for how long.
+struct Wait {
+    phase: Phase,
+    deadline: Option<Instant>,
+    killed: bool,
+}
+
+#[derive(PartialEq, Eq)]
+enum Heard {
+    Started,
+    Something,
+}
+
+impl Wait {
+    fn hear(&mut self, word: Word) -> Heard {
+        match (word, &self.phase) {
+            (Word::Started, Phase::Starting) => return Heard::Started,
+            (Word::Failing { status, message }, Phase::Starting) => {
+                self.phase = Phase::Failing { status, message, last: false };
+                self.deadline = after(TO_END);
+            }
+            (Word::Failed { status, message }, Phase::Starting | Phase::Failing { .. }) => {
+                self.phase = Phase::Failing { status, message, last: true };
+                self.deadline = after(TO_END);
+            }
+            _ => {} // too late: it is being ended
+        }
+        Heard::Something
+    }
+
+    /// A daemon that has not said what came of it will not any more, so all that is left for it is to end.
+    fn hear_nothing_more(&mut self) {
+        if matches!(self.phase, Phase::Starting) {
+            self.deadline = self.deadline.into_iter().chain(after(TO_END)).min();
+        }
+    }
+
+    /// What to send to the daemon because the launcher was sent this.
+    fn interrupt(&mut self, signal: Signal) -> Signal {
+        if self.killed || matches!(self.phase, Phase::Interrupted(_)) {
+            return self.kill();
+        }
+        self.phase = Phase::Interrupted(signal);
+        self.deadline = after(TO_END);
+        Signal::TERM
+    }
+
+    /// What to send to the daemon because its time is over.
+    fn give_up(&mut self) -> Signal {
+        if !matches!(self.phase, Phase::Starting) {
+            return self.kill();
+        }
+        self.phase = Phase::Overran;
+        self.deadline = after(TO_END);
+        Signal::TERM
+    }
+
+    fn kill(&mut self) -> Signal {
+        self.killed = true;
+        self.deadline = after(TO_DIE);
+        Signal::KILL
+    }
+}
+
+/// A patience beyond what the clock can count is endless.
+fn after(patience: Duration) -> Option<Instant> {
+    Instant::now().checked_add(patience)
+}
+
 impl Launcher {
     pub(crate) fn new(watch: Watch, output: Output, written_before: u64) -> Launcher {
         Launcher { watch, output, written_before }
@@ -61,62 +130,36 @@ impl Launcher {
 
     /// Waits until the daemon is STARTED, or has ended.
     ///
-    /// One that is neither within `patience` is ended: told to by `TERM`, and after 35 s killed. So is one that says that it
-    /// fails but does not end. Without a patience it is waited for as long as it takes. `INT`, `TERM`, `QUIT` and `HUP`,
-    /// sent to the launcher, end the daemon too, and a second one kills it.
+    /// One that is neither within `patience` is ended: told to by `TERM`, and after 35 s killed. One that says that it fails is
+    /// given the same 35 s to end by itself. Without a patience it is waited for as long as it takes. `INT`, `TERM`, `QUIT` and `HUP`,
+    /// sent to the launcher, end the daemon too, and a second one kills it. From the return on they are held back, so that none
+    /// makes another status of the outcome: the launcher has nothing left to do but end.
     pub fn wait(mut self, patience: Option<Duration>) -> LaunchOutcome {
-        let after = |patience: Duration| Instant::now().checked_add(patience);
-        let mut deadline = patience.and_then(after);
-        let mut phase = Phase::Starting;
-        let mut killed = false;
+        let outcome = self.watch_until(patience);
+        self.watch.conclude();
+        outcome
+    }
+
+    fn watch_until(&mut self, patience: Option<Duration>) -> LaunchOutcome {
+        let mut wait = Wait { phase: Phase::Starting, deadline: patience.and_then(after), killed: false };
         let mut read = Vec::new();
         loop {
-            match self.watch.next(deadline) {
+            match self.watch.next(wait.deadline) {
                 Ok(Event::Report(bytes)) => {
                     read.extend(bytes);
                     while let Some(word) = Word::take(&mut read) {
-                        match (word, &phase) {
-                            (Word::Started, Phase::Starting) => return self.started(),
-                            (Word::Failing { status, message }, Phase::Starting) => {
-                                phase = Phase::Failing { status, message, last: false };
-                                deadline = after(TO_END);
-                            }
-                            (Word::Failed { status, message }, Phase::Starting | Phase::Failing { .. }) => {
-                                phase = Phase::Failing { status, message, last: true };
-                                deadline = after(TO_END);
-                            }
-                            _ => {} // too late
+                        if wait.hear(word) == Heard::Started {
+                            return self.started();
                         }
                     }
                 }
-                // It will not say anything any more.
-                Ok(Event::Closed) if matches!(phase, Phase::Starting) => {
-                    deadline = deadline.into_iter().chain(after(TO_END)).min();
+                Ok(Event::Closed) => wait.hear_nothing_more(),
+                Ok(Event::Ended(status)) => return self.ended(wait.phase, status, patience),
+                Ok(Event::Signal(signal)) => self.end(wait.interrupt(signal)),
+                Ok(Event::Deadline) if wait.killed => {
+                    return self.lost("it does not end, not even when killed");
                 }
-                Ok(Event::Closed) => {}
-                Ok(Event::Ended(status)) => return self.ended(phase, status, patience),
-                Ok(Event::Signal(signal)) => {
-                    if matches!(phase, Phase::Interrupted(_)) || killed {
-                        killed = true;
-                        self.end(Signal::KILL);
-                        deadline = after(TO_DIE);
-                    } else {
-                        phase = Phase::Interrupted(signal);
-                        self.end(Signal::TERM);
-                        deadline = after(TO_END);
-                    }
-                }
-                Ok(Event::Deadline) if killed => return self.lost("it does not end, not even when killed"),
-                Ok(Event::Deadline) if matches!(phase, Phase::Starting) => {
-                    phase = Phase::Overran;
-                    self.end(Signal::TERM);
-                    deadline = after(TO_END);
-                }
-                Ok(Event::Deadline) => {
-                    killed = true;
-                    self.end(Signal::KILL);
-                    deadline = after(TO_DIE);
-                }
+                Ok(Event::Deadline) => self.end(wait.give_up()),
                 Err(cause) => return self.lost(&cause.to_string()),
             }
         }

@@ -18,6 +18,7 @@ use sitebus_os::identity::{
 use sitebus_testkit::own_process::in_a_process_of_its_own;
 
 /// Whether this test can do its work; said if not.
+#[expect(clippy::print_stderr, reason = "whoever reads the tests must know")]
 fn is_root() -> bool {
     if geteuid().is_root() {
         return true;

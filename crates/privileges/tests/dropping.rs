@@ -15,6 +15,7 @@ use sitebus_privileges::{Capability, Groups, Privileges, PrivilegesError, Settin
 use sitebus_testkit::own_process::{Process, in_a_process_of_its_own, is_child, say};
 
 /// Whether this test can do its work; said if not.
+#[expect(clippy::print_stderr, reason = "whoever reads the tests must know")]
 fn is_root() -> bool {
     if Standing::own().unwrap().users == [0; 4] {
         return true;

@@ -34,6 +34,7 @@ pub(crate) fn by_shell(name: &str, script: &str) -> Command {
 }
 
 /// Whether this test can do its work; said if not.
+#[expect(clippy::print_stderr, reason = "whoever reads the tests must know")]
 pub(crate) fn is_root() -> bool {
     if geteuid().is_root() {
         return true;

@@ -1,6 +1,8 @@
 //! The program that the tests start: a site that becomes a daemon, and says over a socket what it is.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a program writes is tested")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Termination as _};
@@ -129,7 +131,7 @@ fn begin(plan: &str, folder: &Path, bus: &Handle, start: &Start) -> anyhow::Resu
         "crashes" => die_by(Signal::try_from(6).unwrap()),
         "is told to exit" => {
             drop(bus.ask_exit(Exit::with_code(9, "the test")));
-            start.cancelled().wait_until(start.deadline());
+            let _ = start.cancelled().wait_until(start.deadline());
             Ok(())
         }
         "overruns" | "hangs" => {
@@ -151,7 +153,7 @@ fn begin(plan: &str, folder: &Path, bus: &Handle, start: &Start) -> anyhow::Resu
 
 /// Answers questions, one a connection.
 fn answer(folder: &Path, bus: &Handle) -> anyhow::Result<()> {
-    println_to_both();
+    print_to_both();
     let _ = fs::remove_file(folder.join("socket")); // the image before this one left it
     let listener = UnixListener::bind(folder.join("socket"))?;
     let bus = bus.clone();
@@ -163,8 +165,8 @@ fn answer(folder: &Path, bus: &Handle) -> anyhow::Result<()> {
             let answer = match question.trim_end() {
                 "facts" => facts(),
                 "reopen" => {
-                    bus.on(topics::REOPEN).unwrap().publish(&());
-                    println_to_both();
+                    bus.on(topics::REOPEN).unwrap().publish(&()).unwrap();
+                    print_to_both();
                     "reopened\n".to_owned()
                 }
                 "restart" => {
@@ -210,16 +212,16 @@ fn facts() -> String {
     )
 }
 
-fn println_to_both() {
-    writeln!(io::stdout(), "printed").unwrap();
-    writeln!(io::stderr(), "complained").unwrap();
+fn print_to_both() {
+    println!("printed");
+    eprintln!("complained");
 }
 
 fn say(line: &str) {
-    writeln!(io::stdout(), "{line}").unwrap();
+    println!("{line}");
 }
 
 fn complain(error: &dyn std::fmt::Display) -> ExitCode {
-    writeln!(io::stderr(), "site: {error}").unwrap();
+    eprintln!("site: {error}");
     ExitCode::FAILURE
 }
