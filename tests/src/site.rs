@@ -206,8 +206,8 @@ impl Site {
 
 fn verdicts(lines: &[String]) -> Vec<Verdict> {
     let verdict = |line: &String| match line {
-        _ if line.ends_with("site file: reloaded") => Some(Verdict::Reloaded),
-        _ if line.contains("site file: not reloaded") => Some(Verdict::Refused),
+        _ if line.ends_with("Bus reloaded") => Some(Verdict::Reloaded),
+        _ if line.contains("not reloaded: everything goes on as it was") => Some(Verdict::Refused),
         _ => None,
     };
     lines.iter().filter_map(verdict).collect()

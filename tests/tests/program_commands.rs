@@ -227,7 +227,7 @@ fn a_current_folder_that_is_gone_does_not_matter_to_a_whole_path() {
     assert_eq!(site.get("/").status, 200);
     assert_eq!(site.reload(), sitebus_tests::Verdict::Reloaded);
     site.signal("USR2".parse().unwrap());
-    site.says("not restarting, the site goes on as it was");
+    site.says("not restarted: everything goes on as it was");
     assert_eq!(site.get("/").status, 200);
     site.stop();
 }

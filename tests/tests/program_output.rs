@@ -59,7 +59,7 @@ fn every_line_says_when_how_grave_and_who_and_has_no_colour_without_a_terminal()
     for who in [
         "http: listening on",
         "http.access: 127.0.0.1:",
-        "site file: reloaded",
+        "site: Bus reloaded",
         "signals: SIGHUP",
         "site: Bus EXITED",
     ] {

@@ -229,7 +229,7 @@ fn usr2_restarts_it_in_place_with_the_same_pid_and_the_new_site_file() {
     folder.write("public/index.html", "the second image");
     folder.site("[site]\nname = \"renamed\"\n[http]\nlisten = [\"127.0.0.1:0\"]");
     site.signal(Signal::USR2);
-    site.says("restart: SIGUSR2: restarting");
+    site.says("site: Bus restart asked by");
     site.says("renamed: Bus STARTED");
     assert_eq!(site.child().id(), pid);
     let (threads, descriptors) = site.holds();
@@ -264,7 +264,7 @@ fn usr2_is_refused_while_the_site_could_not_start_again() {
     let good = folder.read("site.toml");
     folder.write("site.toml", format!("{good}\n[htpp]\n"));
     site.signal(Signal::USR2);
-    site.says("not restarting, the site goes on as it was");
+    site.says("not restarted: everything goes on as it was");
     site.says("did you mean `[http]`?");
     assert_eq!(site.get("/").status, 200);
     folder.write("site.toml", good);
@@ -281,7 +281,7 @@ fn usr2_is_refused_while_the_program_is_gone_and_runs_the_one_that_takes_its_pla
     let site = Site::start(&installed, &folder);
     fs::remove_file(&installed).unwrap();
     site.signal(Signal::USR2);
-    site.says("is gone; put it back");
+    site.says("is not there any more");
     assert_eq!(site.get("/").status, 200);
     fs::copy(program!(), folder.at("new")).unwrap();
     fs::rename(folder.at("new"), &installed).unwrap();
@@ -302,7 +302,7 @@ fn hup_reloads_a_site_that_has_no_terminal() {
     let new = "[[route]]\npath = \"/new\"\nrespond = { body = \"new\" }\n";
     folder.write("site.toml", folder.read("site.toml") + new);
     process.signal("HUP");
-    site.says("site file: reloaded");
+    site.says("Bus reloaded");
     assert_eq!(site.get("/new").text(), "new");
     process.signal("TERM");
     site.says("Bus EXITED");
@@ -355,10 +355,10 @@ fn what_signals_mean_can_be_chosen_and_a_restart_is_looked_at_all_the_same() {
     folder.write("site.toml", "[htpp]\n");
     site.signal(Signal::HUP);
     site.signal(Signal::USR1);
-    site.says("SIGUSR1: not restarting, the site goes on as it was");
+    site.says("not restarted: everything goes on as it was");
     folder.write("site.toml", good);
     site.signal("ALRM".parse().unwrap());
-    site.says("site file: reloaded");
+    site.says("Bus reloaded");
     site.signal(Signal::USR1);
     site.says_times(2, "Bus STARTED");
     assert_eq!(site.verdicts(), 1, "the hangup was ignored");

@@ -63,7 +63,7 @@ fn a_hangup_from_kill_reloads_it_although_it_has_a_terminal() {
     let mut session = TerminalSession::start(folder.path(), &in_the_foreground(""), &[]);
     session.shows("Bus STARTED");
     session.program().signal("HUP");
-    session.shows("site file: reloaded");
+    session.shows("Bus reloaded");
     assert_eq!(get(address_on(&session), "/").unwrap().status, 200);
     session.press("\x03");
     assert_eq!(session.ends(), Some(0));

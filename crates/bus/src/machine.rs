@@ -63,8 +63,12 @@ pub(crate) enum Say<F> {
     Exited,
     /// A reload begins.
     Graceful,
+    /// A reload has ended: taken up, or refused.
+    Reloaded(bool),
     /// A restart is asked for, and everybody looks whether that is wise.
     Restart(Exit),
+    /// It was refused.
+    NotRestarted,
     /// A listener failed.
     Failed(F),
     /// A start failed, so the bus exits.

@@ -172,6 +172,13 @@ impl Core {
             Say::Entered(state) => self.log(Level::Info, format!("Bus {state}")),
             Say::Exited => self.log(Level::Info, "Bus EXITED".to_owned()),
             Say::Graceful => self.log(Level::Info, "Bus graceful".to_owned()),
+            Say::Reloaded(true) => self.log(Level::Info, "Bus reloaded".to_owned()),
+            Say::Reloaded(false) => {
+                self.log(Level::Warn, "not reloaded: everything goes on as it was".to_owned());
+            }
+            Say::NotRestarted => {
+                self.log(Level::Warn, "not restarted: everything goes on as it was".to_owned());
+            }
             Say::Restart(exit) => self.log(Level::Info, format!("Bus {exit}")),
             Say::Failed(failure) => self.log_failure(failure),
             Say::StartFailed => self.log(Level::Error, "the start failed, so the bus exits".to_owned()),

@@ -40,7 +40,7 @@ fn a_log_listener_that_fails_or_panics_fails_neither_the_publisher_nor_the_other
     bus.exit().unwrap();
     assert_eq!(bus.block().code(), 0);
     let lines = heard.lines();
-    assert_eq!((lines[0].as_str(), lines.len()), ("one", 8), "{lines:?}");
+    assert_eq!((lines[0].as_str(), lines.len()), ("one", 9), "{lines:?}");
 }
 
 #[test]

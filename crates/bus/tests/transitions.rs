@@ -154,8 +154,11 @@ fn stopped_and_exit_stops_if_that_has_not_been_and_exits() {
 fn stopped_and_graceful_prepares_and_commits() {
     let site = Site::new();
     done(&site.ask_graceful());
-    assert_eq!(site.states(), ["graceful"]);
-    assert_eq!(site.recorder.transcript().lines()[1..], ["graceful", "commit"]);
+    assert_eq!(site.states(), ["graceful", "reloaded"]);
+    assert_eq!(
+        site.recorder.transcript().lines()[1..],
+        ["graceful", "commit", "log INFO site: Bus reloaded"]
+    );
     assert_eq!(site.bus.state(), State::Stopped);
 }
 
@@ -211,7 +214,7 @@ fn starting_and_graceful_is_queued() {
     site.start.open();
     done(&start);
     done(&graceful);
-    assert_eq!(site.states(), ["STARTED", "graceful"]);
+    assert_eq!(site.states(), ["STARTED", "graceful", "reloaded"]);
 }
 
 #[test]
@@ -253,7 +256,10 @@ fn started_again_and_exit_stops_again() {
 fn started_and_graceful_prepares_and_commits() {
     let site = Site::started();
     done(&site.ask_graceful());
-    assert_eq!((site.states(), site.bus.state()), (vec!["graceful".to_owned()], State::Started));
+    assert_eq!(
+        (site.states(), site.bus.state()),
+        (vec!["graceful".to_owned(), "reloaded".to_owned()], State::Started)
+    );
 }
 
 #[test]
@@ -313,7 +319,7 @@ fn stopping_and_graceful_is_queued() {
     site.stop.open();
     done(&stop);
     done(&graceful);
-    assert_eq!(site.states(), ["STOPPED", "graceful"]);
+    assert_eq!(site.states(), ["STOPPED", "graceful", "reloaded"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ use crate::port;
 /// A claim. Dropping it lets the next one in.
 #[derive(Debug)]
 pub struct Claim {
-    _socket: OwnedFd,
+    socket: OwnedFd,
 }
 
 /// Why there is no claim.
@@ -73,9 +73,23 @@ impl Claim {
         let failed = |doing| move |cause| ClaimError::Io { doing, path: path.to_owned(), cause };
         let name = name_of(path).map_err(failed("finding"))?;
         match socket::take(&name).map_err(|cause| failed("claiming")(cause.into()))? {
-            Taken::ByUs(socket) => Ok(Claim { _socket: socket }),
+            Taken::ByUs(socket) => Ok(Claim { socket }),
             Taken::ByOther(holder) => Err(refusal(path, holder.or_else(|| listed_holder(&name)))),
         }
+    }
+}
+
+impl Claim {
+    /// The claim that another image of this program has handed on, by its descriptor.
+    #[must_use]
+    pub fn inherited(descriptor: OwnedFd) -> Claim {
+        Claim { socket: descriptor }
+    }
+}
+
+impl AsFd for Claim {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

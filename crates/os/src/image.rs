@@ -12,6 +12,7 @@ use nix::fcntl::AtFlags;
 use nix::unistd::{AccessFlags, faccessat};
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -27,7 +28,8 @@ const RUNNING: &str = "/proc/self/exe";
 pub struct Image {
     program: PathBuf,
     arguments: Vec<OsString>,
-    folder: PathBuf,
+    /// Unless it was gone already.
+    folder: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
 }
 
@@ -59,11 +61,14 @@ pub enum ImageError {
         /// What is wrong with it.
         what: String,
     },
-    /// The directory is not there.
-    #[error("the folder {} that the program was started in is gone ({cause}); make it again", folder.display())]
+    /// The directory is not there, or was not there when the program was started.
+    #[error(
+        "the folder that the program was started in is gone{} ({cause}); make it again, or start the program in another",
+        Named(folder.as_deref())
+    )]
     NoFolder {
-        /// Its path.
-        folder: PathBuf,
+        /// Its path, if it ever had one.
+        folder: Option<PathBuf>,
         /// What the system says.
         cause: io::Error,
     },
@@ -83,13 +88,15 @@ impl Image {
     /// # Errors
     /// [`ImageError::Unknown`] if the system does not tell.
     pub fn capture() -> Result<Image, ImageError> {
-        let unknown = |what| move |cause| ImageError::Unknown { what, cause };
-        let folder = env::current_dir().map_err(unknown("the directory that the process was started in"))?;
+        let folder = env::current_dir().ok();
         let arguments: Vec<_> = env::args_os().collect();
-        let called = arguments.first().and_then(|name| called(name, &folder));
+        let called =
+            arguments.first().and_then(|name| called(name, folder.as_deref().unwrap_or(Path::new("/"))));
         let program = match called {
             Some(program) => program,
-            None => running().map_err(unknown("the path of the program"))?,
+            None => {
+                running().map_err(|cause| ImageError::Unknown { what: "the path of the program", cause })?
+            }
         };
         let environment = env::vars_os().filter(|(name, _)| name != VARIABLE).collect();
         Ok(Image { program, arguments, folder, environment })
@@ -111,7 +118,7 @@ impl Image {
     /// With another directory.
     #[must_use]
     pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Image {
-        self.folder = folder.into();
+        self.folder = Some(folder.into());
         self
     }
 
@@ -128,10 +135,11 @@ impl Image {
     /// # Errors
     /// [`ImageError`] says what stands in the way.
     pub fn check(&self) -> Result<(), ImageError> {
-        let (program, folder) = (&self.program, &self.folder);
+        let program = &self.program;
         let gone = |cause| ImageError::Gone { program: program.clone(), cause };
         let unfit = |what: &str| ImageError::Unfit { program: program.clone(), what: what.to_owned() };
-        fs::read_dir(folder).map_err(|cause| ImageError::NoFolder { folder: folder.clone(), cause })?;
+        let folder = self.folder.as_ref().ok_or(io::ErrorKind::NotFound.into()).and_then(fs::metadata);
+        folder.map_err(|cause| ImageError::NoFolder { folder: self.folder.clone(), cause })?;
         // Not opened before it is known to be a file: opening a fifo would wait.
         let is = fs::metadata(program).map_err(gone)?;
         if !is.is_file() {
@@ -150,7 +158,10 @@ impl Image {
     /// The same program, directory and environment with other arguments, as a process of its own.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
+        command.env_clear().envs(self.environment.iter().cloned());
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
     }
 
@@ -180,6 +191,14 @@ impl Image {
         #[expect(clippy::disallowed_methods, reason = "exec may have gone to its directory before it failed")]
         let _ = here.and_then(env::set_current_dir);
         Ok(failed)
+    }
+}
+
+struct Named<'a>(Option<&'a Path>);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |path| write!(f, ": {}", path.display()))
     }
 }
 

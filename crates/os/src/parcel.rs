@@ -105,6 +105,12 @@ impl Parcel {
 }
 
 impl Inherited {
+    /// Whether this process was told of a parcel, and has not opened it.
+    #[must_use]
+    pub fn is_announced() -> bool {
+        std::env::var_os(VARIABLE).is_some()
+    }
+
     /// Opens the parcel that this process was handed, if there is one, and removes the variable. All that was handed on is
     /// close-on-exec from here.
     ///

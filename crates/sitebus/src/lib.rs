@@ -16,6 +16,8 @@ pub use sitebus_http as http;
 pub use sitebus_log as log;
 #[cfg(feature = "signals")]
 pub use sitebus_os as os;
+#[cfg(feature = "restart")]
+pub use sitebus_restart as restart;
 #[cfg(feature = "http")]
 pub use sitebus_serve as serve;
 #[cfg(feature = "signals")]

@@ -5,8 +5,8 @@ mod assembly;
 mod check;
 mod console;
 mod init;
+mod prelude;
 mod reload;
-mod restart;
 mod run;
 mod sections;
 mod state;
@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use self::args::{Args, Command};
+use self::prelude::Prelude;
 use self::sections::{Attach, Joined};
 use crate::Handle;
 use crate::front::{App, AppService};
@@ -51,6 +52,13 @@ pub struct Program {
 /// ```
 pub fn main(assemble: impl FnOnce(Program) -> Program) -> ExitCode {
     let log = console::install();
+    let prelude = match Prelude::take() {
+        Ok(prelude) => prelude,
+        Err(error) => {
+            crate::log::report(&format_args!("{error:#}"));
+            return ExitCode::from(FAILED);
+        }
+    };
     let program = assemble(Program::new());
     let name = program.name.clone().unwrap_or_else(name_of_executable);
     let args = match Args::read(&name, program.version_line()) {
@@ -65,7 +73,7 @@ pub fn main(assemble: impl FnOnce(Program) -> Program) -> ExitCode {
         return ExitCode::from(BAD_USAGE);
     }
     match args.command {
-        Command::Run(site) => run::run(program, site, log.as_ref()),
+        Command::Run(site) => run::run(program, site, prelude, log.as_ref()),
         Command::Check { site, json } => check::check(program, site, json),
         Command::Init { folder } => init::init(&folder, &name, &program.known),
     }
@@ -128,7 +136,8 @@ impl Program {
     }
 
     /// A section of the site file, `[name]`, and the plugin that it is for: `subscribe` gets the section, if the file has
-    /// it, once the file is known to be right and before the bus starts.
+    /// it, once the file is known to be right and before the bus starts. It is called again only where a restart has failed
+    /// at the last moment, for the bus that goes on.
     ///
     /// On a reload the new section is offered by its type: the plugin finds it with
     /// [`Graceful::get`](crate::Graceful::get).
@@ -136,7 +145,7 @@ impl Program {
     pub fn section<T: Section + Send + Sync>(
         mut self,
         name: impl Into<String>,
-        subscribe: impl FnOnce(&Handle, Option<T>) -> anyhow::Result<()> + 'static,
+        subscribe: impl Fn(&Handle, Option<T>) -> anyhow::Result<()> + 'static,
     ) -> Program {
         let name = name.into();
         match self.known.section::<T>(&name) {
@@ -146,9 +155,9 @@ impl Program {
         self
     }
 
-    /// A plugin that has no section: `subscribe` is called before the bus starts.
+    /// A plugin that has no section: `subscribe` is called before the bus starts, as for [`section`](Program::section).
     #[must_use]
-    pub fn plugin(mut self, subscribe: impl FnOnce(&Handle) -> anyhow::Result<()> + 'static) -> Program {
+    pub fn plugin(mut self, subscribe: impl Fn(&Handle) -> anyhow::Result<()> + 'static) -> Program {
         self.plugins.push(Box::new(subscribe));
         self
     }

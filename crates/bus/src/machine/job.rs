@@ -275,6 +275,7 @@ impl<F: Report> Machine<F> {
     /// If nobody objects and nothing has come in between, the restart is an exit from here on.
     fn finish_look(&mut self, job: Job<F>) {
         let answer = if !job.failures.is_empty() {
+            self.say(Say::NotRestarted);
             Answer::Vetoed(Verb::Restart, job.failures)
         } else if let Some(asked) = &self.exit {
             Answer::Interrupted(Verb::Restart, asked.exit.clone())
@@ -305,6 +306,7 @@ impl<F: Report> Machine<F> {
 
     fn finish_graceful(&mut self, tickets: Vec<TicketId>, answer: Answer<F>) {
         self.effects.push(Effect::Reloaded(answer.clone()));
+        self.say(Say::Reloaded(matches!(answer, Answer::Done | Answer::Failed(..))));
         self.errands.push_back(Errand::Answer(tickets, answer));
     }
 }

@@ -1,6 +1,7 @@
 //! From the site file to the values that the plugins are made of. The only place that knows all of them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +37,13 @@ pub(crate) struct Plan {
 }
 
 impl Source {
+    /// The command line by which another process checks the same file.
+    pub(crate) fn check_arguments(&self) -> Vec<OsString> {
+        let overrides = self.overrides.iter().flat_map(|set| ["--set", set]);
+        let fixed = ["check".into(), self.path.clone().into_os_string()];
+        fixed.into_iter().chain(overrides.map(OsString::from)).collect()
+    }
+
     /// Reads the file and looks at all of it. Everything that is wrong is in one report, and nothing has been started.
     pub(crate) fn read(&self) -> Result<Plan, Report> {
         let file = SiteFile::read(&self.path, &self.overrides)?;

@@ -9,7 +9,7 @@ use super::assembly::{Plan, Source};
 use super::sections::Offer;
 use super::state::StateFolder;
 use crate::front::Swap;
-use crate::{Commit, Graceful, Handle, Level, Limits, Plugin, Priority, priority, signals};
+use crate::{Commit, Graceful, Handle, Level, Limits, Plugin, priority, signals};
 
 struct Reload {
     source: Arc<Source>,
@@ -31,9 +31,6 @@ struct Fixed {
     signals: signals::Settings,
 }
 
-/// After everybody else: what they said is known by then.
-const LAST: Priority = Priority::new(i32::MAX);
-
 pub(crate) fn subscribe(
     bus: &Handle,
     source: Arc<Source>,
@@ -45,38 +42,6 @@ pub(crate) fn subscribe(
     let plugin = bus.plugin("site file");
     let reload = Reload { source, fixed: Fixed::of(site), routes, offers, state, log: plugin.clone() };
     plugin.on_graceful(priority::SETTINGS, move |message| reload.prepare(message));
-    let log = plugin.clone();
-    plugin.on_graceful(LAST, move |_| Ok(Verdict::of(&log)));
-}
-
-/// How a reload ended, for the log: a commit that is dropped was vetoed by somebody.
-struct Verdict {
-    log: Plugin,
-    taken_up: bool,
-}
-
-impl Verdict {
-    fn of(log: &Plugin) -> Commit {
-        let verdict = Verdict { log: log.clone(), taken_up: false };
-        Commit::new(move || {
-            verdict.take_up();
-            Ok(())
-        })
-    }
-
-    fn take_up(mut self) {
-        self.taken_up = true;
-    }
-}
-
-impl Drop for Verdict {
-    fn drop(&mut self) {
-        if self.taken_up {
-            self.log.log(Level::Info, "reloaded");
-        } else {
-            self.log.log(Level::Warn, "not reloaded: the site goes on as it was");
-        }
-    }
 }
 
 impl Reload {

@@ -7,29 +7,38 @@ use anyhow::anyhow;
 
 use super::args::SiteArgs;
 use super::assembly::{Plan, Source};
-use super::restart::{self, Image};
-use super::sections::Joined;
+use super::prelude::Prelude;
+use super::sections::{Attach, Joined};
 use super::state::StateFolder;
 use super::{BAD_USAGE, FAILED, Program, reload};
 use crate::front::Swap;
 use crate::http::Http;
 use crate::log::{self, Log};
 use crate::os::{resource, signal};
+use crate::restart::{self, Restart};
 use crate::signals::Signals;
-use crate::{Bus, Error, Exit, Failures, Level};
+use crate::{Bus, Cause, Error, Exit, Failures, Level};
 
-pub(crate) fn run(program: Program, args: SiteArgs, log: Option<&Log>) -> ExitCode {
-    let image = Image::capture();
+/// Everything that a bus of this site is made of, as often as one is needed.
+struct Site<'a> {
+    source: Arc<Source>,
+    sections: Vec<Box<dyn Joined>>,
+    plugins: Vec<Attach>,
+    prelude: Prelude,
+    log: Option<&'a Log>,
+}
+
+pub(crate) fn run(program: Program, args: SiteArgs, prelude: Prelude, log: Option<&Log>) -> ExitCode {
     let Program { known, apps, sections, plugins, .. } = program;
     let source = Arc::new(Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps) });
-    let site = match source.read() {
-        Ok(site) => site,
+    let plan = match source.read() {
+        Ok(plan) => plan,
         Err(report) => {
             let _ = report.print(); // there is nowhere left to say so
             return ExitCode::from(BAD_USAGE);
         }
     };
-    match serve(site, source, sections, plugins, image, log) {
+    match (Site { source, sections, plugins, prelude, log }).run(plan) {
         Ok(exit) => exit.into(),
         Err(error) => {
             log::report(&format_args!("{error:#}"));
@@ -38,51 +47,60 @@ pub(crate) fn run(program: Program, args: SiteArgs, log: Option<&Log>) -> ExitCo
     }
 }
 
-fn serve(
-    site: Plan,
-    source: Arc<Source>,
-    sections: Vec<Box<dyn Joined>>,
-    plugins: Vec<super::Attach>,
-    image: Image,
-    log: Option<&Log>,
-) -> anyhow::Result<Exit> {
-    // Held to the end of this function: the folder is given back when everything else is over.
-    let state = Arc::new(StateFolder::take(&site)?);
-    prepare_process(&site)?;
-    let bus = Bus::builder(site.name.as_str()).limits(site.limits).build();
-    if let Some(log) = log {
-        log.subscribe(&bus)?;
-    }
-    let signals = restart::subscribe(&bus, image, Arc::clone(&source), site.signals.clone())?;
-    Signals::new(signals).subscribe(&bus)?;
-
-    let routes = Swap::new(site.front.clone());
-    if let Some(settings) = &site.http {
-        Http::new("http").settings(settings.clone()).service(routes.clone()).subscribe(&bus)?;
+impl Site<'_> {
+    /// One bus, or another on the same sockets where a restart has failed although it looked well.
+    fn run(&self, mut plan: Plan) -> anyhow::Result<Exit> {
+        prepare_process(&plan)?;
+        loop {
+            let exit = self.run_one(&plan)?;
+            if !matches!(exit.cause(), Cause::RestartFailed { .. }) {
+                return Ok(exit);
+            }
+            plan = self.source.read().map_err(|report| anyhow!("\n{report}"))?;
+        }
     }
 
-    let mut offers = Vec::new();
-    for section in sections {
-        let (subscribe, offer) = section.split();
-        subscribe(&bus, &site.file)?;
-        offers.push(offer);
-    }
-    for subscribe in plugins {
-        subscribe(&bus)?;
-    }
-    reload::subscribe(&bus, source, &site, routes, offers, Arc::clone(&state));
-    bus.log(Level::Info, format!("the site '{}' is process {}", site.name, std::process::id()));
+    fn run_one(&self, plan: &Plan) -> anyhow::Result<Exit> {
+        let inherited = &self.prelude.inherited;
+        // Held to the end of this function: the folder is given back when everything else is over.
+        let state = Arc::new(StateFolder::take(plan, inherited)?);
+        let bus = Bus::builder(plan.name.as_str()).limits(plan.limits).build();
+        if let Some(log) = self.log {
+            log.subscribe(&bus)?;
+        }
+        StateFolder::subscribe(&state, &bus);
+        Signals::new(plan.signals.clone()).subscribe(&bus)?;
+        let trial = restart::Settings::default().trial(self.source.check_arguments());
+        Restart::new(self.prelude.image.clone(), inherited.clone()).settings(trial).subscribe(&bus)?;
 
-    let started = bus.start();
-    if let Err(error @ Error::NoThread(_)) = started {
-        return Err(error.into()); // nothing was begun, so there is no end to wait for
+        let routes = Swap::new(plan.front.clone());
+        if let Some(settings) = &plan.http {
+            Http::new("http").settings(settings.clone()).service(routes.clone()).subscribe(&bus)?;
+        }
+        let offers = self.sections.iter().map(|section| section.subscribe(&bus, &plan.file));
+        let offers = offers.collect::<anyhow::Result<_>>()?;
+        self.plugins.iter().try_for_each(|subscribe| subscribe(&bus))?;
+        reload::subscribe(&bus, Arc::clone(&self.source), plan, routes, offers, state);
+        self.run_bus(bus)
     }
-    let exit = bus.block();
-    bus.log(Level::Info, exit.to_string());
-    match started {
-        Err(Error::Failed { failures, .. }) => Err(not_started(bus.name(), &failures, log)),
-        // An exit that somebody asked for while the site started is an exit like any other.
-        _ => Ok(exit),
+
+    fn run_bus(&self, bus: Bus) -> anyhow::Result<Exit> {
+        bus.log(Level::Info, format!("the site '{}' is process {}", bus.name(), std::process::id()));
+        let started = bus.start();
+        if let Err(error @ Error::NoThread(_)) = started {
+            return Err(error.into()); // nothing was begun, so there is no end to wait for
+        }
+        // Whoever wanted something of it has taken it.
+        drop(self.prelude.inherited.take_everything());
+        let exit = bus.block();
+        let level =
+            if matches!(exit.cause(), Cause::RestartFailed { .. }) { Level::Error } else { Level::Info };
+        bus.log(level, exit.to_string());
+        match started {
+            Err(Error::Failed { failures, .. }) => Err(not_started(bus.name(), &failures, self.log)),
+            // An exit that somebody asked for while the site started is an exit like any other.
+            _ => Ok(exit),
+        }
     }
 }
 
@@ -96,8 +114,8 @@ fn not_started(site: &str, failures: &Failures, log: Option<&Log>) -> anyhow::Er
 }
 
 /// What the process inherited and a server does not want: blocked signals, and few descriptors.
-fn prepare_process(site: &Plan) -> anyhow::Result<()> {
-    signal::unblock(site.signals.actions().map(|(signal, _)| signal))?;
+fn prepare_process(plan: &Plan) -> anyhow::Result<()> {
+    signal::unblock(plan.signals.actions().map(|(signal, _)| signal))?;
     if let Ok(files) = resource::open_files() {
         let _ = resource::limit_open_files(files.hard); // as many as we may; with fewer it still runs
     }

@@ -2,8 +2,10 @@
 
 use std::fs::DirBuilder;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
@@ -11,24 +13,64 @@ use super::assembly::Plan;
 use crate::os::access::may_write;
 use crate::os::claim::{Claim, ClaimError};
 use crate::os::lock::{Lock, LockError};
+use crate::os::parcel::{Inherited, Item};
+use crate::{Exiting, Handle, priority};
+
+/// What the items are that a restart hands on, each with the folder as its name.
+const LOCK: &str = "state lock";
+const CLAIM: &str = "state claim";
 
 /// Owns the state folder of a site until it is dropped, or its process is gone, however that died.
 pub(crate) struct StateFolder {
     /// Given back first: who finds the lock free must find this free too.
-    _claim: Option<Claim>,
+    claim: Option<Claim>,
     lock: Lock,
 }
 
 impl StateFolder {
-    /// Makes the folder if it is missing, and takes it.
-    pub(crate) fn take(site: &Plan) -> anyhow::Result<StateFolder> {
+    /// Makes the folder if it is missing, and takes it, or goes on with what the image before this one had.
+    pub(crate) fn take(site: &Plan, inherited: &Inherited) -> anyhow::Result<StateFolder> {
         let folder = &site.state;
+        if let Some(taken) = StateFolder::inherit(folder, inherited) {
+            return Ok(taken);
+        }
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
             let folder = folder.display();
             format!("the state folder {folder} could not be made; name another one with `state` in [site]")
         })?;
         let lock = Lock::take_with_mode(folder.join("lock"), 0o600).map_err(|error| refusal(site, error))?;
-        Ok(StateFolder { _claim: claim(site)?, lock })
+        Ok(StateFolder { claim: claim(site)?, lock })
+    }
+
+    /// What was handed on is good as long as nobody has removed it meanwhile.
+    fn inherit(folder: &Path, inherited: &Inherited) -> Option<StateFolder> {
+        let lock = inherited.take(LOCK, &name_of(folder))?.into_descriptor()?;
+        let claim = inherited.take(CLAIM, &name_of(folder)).and_then(Item::into_descriptor);
+        let lock = Lock::inherited(lock, folder.join("lock"));
+        let lock = lock.inspect_err(|error| tracing::warn!(source = "state", "{error}")).ok()?;
+        Some(StateFolder { claim: claim.map(Claim::inherited), lock })
+    }
+
+    /// A restart hands the folder on, so that at no time it is anybody else's.
+    pub(crate) fn subscribe(folder: &Arc<StateFolder>, bus: &Handle) {
+        let folder = Arc::clone(folder);
+        bus.plugin("state").on_exit(priority::RELEASE, move |exiting| {
+            if exiting.exit().is_restart() {
+                folder.hand_on(exiting)?;
+            }
+            Ok(())
+        });
+    }
+
+    fn hand_on(&self, exiting: &Exiting) -> io::Result<()> {
+        let name = name_of(self.path());
+        let lock = self.lock.as_fd().try_clone_to_owned()?;
+        exiting.hand_on(Item::new(LOCK, &*name).with_descriptor(lock));
+        if let Some(claim) = &self.claim {
+            let claim = claim.as_fd().try_clone_to_owned()?;
+            exiting.hand_on(Item::new(CLAIM, name).with_descriptor(claim));
+        }
+        Ok(())
     }
 
     /// Whether the lock can still be found by another who looks for it.
@@ -39,6 +81,10 @@ impl StateFolder {
     pub(crate) fn path(&self) -> &Path {
         self.lock.path().parent().unwrap_or(Path::new("/"))
     }
+}
+
+fn name_of(folder: &Path) -> String {
+    folder.to_string_lossy().into_owned()
 }
 
 /// Why this user could not keep a site's state there, as far as that can be told without making anything.

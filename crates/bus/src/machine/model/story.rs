@@ -208,6 +208,7 @@ impl Story {
                 }
             }
             Work::Say(Say::StartFailed) => self.start_failed(),
+            Work::Say(Say::NotRestarted) => self.open = None,
             Work::Say(Say::Exited) => {
                 self.through = true;
                 self.open = None;
@@ -232,9 +233,7 @@ impl Story {
                 self.open = None;
             }
             Effect::Answered(ticket, answer) => {
-                if matches!(answer, Answer::Vetoed(Verb::Restart, _) | Answer::Interrupted(Verb::Restart, _))
-                    && self.open == Some(Phase::Look)
-                {
+                if matches!(answer, Answer::Interrupted(Verb::Restart, _)) && self.open == Some(Phase::Look) {
                     self.open = None;
                 }
                 self.receipts[ticket.0 as usize].answer = Some(answer.clone());
