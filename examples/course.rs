@@ -226,3 +226,52 @@ fn a_running_site_is_asked_and_says_the_truth() -> anyhow::Result<()> {
         ],
     )
 }
+
+#[test]
+fn a_launcher_tells_the_truth_about_its_daemon() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("shop.log");
+    let launch = |day: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_20_daemonize"));
+        program.arg(day).arg(&log).env_remove("NOTIFY_SOCKET").env_remove("SYSTEMD_EXEC_PID");
+        Child::spawn(program)
+    };
+    let closed = launch("closed")?;
+    assert_eq!(closed.wait(PATIENCE)?.code(), Some(1));
+    closed.wait_for_line("closed on Mondays", PATIENCE)?;
+
+    let open = launch("open")?;
+    assert!(open.wait(PATIENCE)?.success(), "{:?}", open.stderr().lines());
+    assert!(open.stdout().lines()[0].starts_with("the daemon is STARTED as process "));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(&log)?.contains("the door opens\nexit with code 0") {
+        assert!(std::time::Instant::now() < deadline, "{}", std::fs::read_to_string(&log)?);
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+#[test]
+fn root_becomes_somebody_else_and_a_stranger_is_not_known() -> anyhow::Result<()> {
+    let run = |user: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_21_privileges"));
+        program.arg(user);
+        Child::spawn(program)
+    };
+    let unknown = run("nobdy")?;
+    assert_eq!(unknown.wait(PATIENCE)?.code(), Some(1));
+    unknown.wait_for_line("there is no user 'nobdy' on this system: did you mean 'nobody'?", PATIENCE)?;
+
+    let shop = run("nobody")?;
+    let status = shop.wait(PATIENCE)?;
+    if std::fs::File::open("/etc/shadow").is_ok() {
+        assert!(status.success(), "{:?}", shop.stderr().lines());
+        assert_eq!(
+            shop.stdout().lines(),
+            ["at first the secret is: open", "from here on it is: Permission denied (os error 13)"]
+        );
+    } else {
+        shop.wait_for_line("start it as root", PATIENCE)?; // without root that is all there is to see
+    }
+    Ok(())
+}

@@ -66,6 +66,8 @@ fn imports_go_in_one_direction() {
         ("signals", &["bus", "os"]),
         ("autoreload", &["bus", "os"]),
         ("control", &["bus", "os"]),
+        ("daemonize", &["bus", "os"]),
+        ("privileges", &["bus", "os"]),
         ("http", &["bus", "serve"]),
         ("log", &["bus", "os"]),
         ("sitebus", &["bus", "os", "serve", "signals", "http", "front", "log"]),

@@ -88,7 +88,7 @@ fn the_launcher_returns_when_the_bus_is_started() {
     let mut site = Launched::start(plan("starts"));
     assert_eq!(site.end(), (Some(0), String::new()));
     assert_eq!(site.fact("pid"), site.daemon().to_string());
-    assert_eq!(site.fact("pipes"), "", "the line to the launcher is closed");
+    site.await_fact("pipes", ""); // the line to the launcher is closed once all is told
     assert_eq!(site.fact("blocked"), "0000000000000000");
     site.ask("exit");
     assert_eq!(site.daemons_end().code(), Some(0));

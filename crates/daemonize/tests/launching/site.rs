@@ -162,23 +162,23 @@ fn answer(folder: &Path, bus: &Handle) -> anyhow::Result<()> {
             let mut stream = BufReader::new(stream.unwrap());
             let mut question = String::new();
             stream.read_line(&mut question).unwrap();
-            let answer = match question.trim_end() {
-                "facts" => facts(),
+            let mut say = |answer: &str| stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            match question.trim_end() {
+                "facts" => say(&facts()),
                 "reopen" => {
                     bus.on(topics::REOPEN).unwrap().publish(&()).unwrap();
                     print_to_both();
-                    "reopened\n".to_owned()
+                    say("reopened\n");
                 }
                 "restart" => {
+                    say("restarts\n");
                     drop(bus.ask_restart("the test"));
-                    "restarts\n".to_owned()
                 }
                 _ => {
+                    say("exits\n");
                     drop(bus.ask_exit(Exit::success("the test")));
-                    "exits\n".to_owned()
                 }
-            };
-            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
         }
     });
     Ok(())
