@@ -21,20 +21,30 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    lines: VecDeque<String>,
+    lines: VecDeque<Waiting>,
     bytes: usize,
     capacity: usize,
     lost: u64,
     /// Why lines are lost, while something is wrong.
     trouble: Option<String>,
+    /// What the note about lost lines looks like.
+    page: Option<Page>,
     reopen: Vec<Sender<io::Result<()>>>,
     ending: bool,
+}
+
+/// A line that waits, or the note in the place of some that could not.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) text: String,
+    /// How many lines are lost with it, if it is.
+    pub(crate) counts: u64,
 }
 
 /// What the thread is to do next.
 #[derive(Debug)]
 pub(crate) enum Next {
-    Line(String),
+    Line(Waiting),
     /// Open the file again, and say how that went.
     Reopen(Sender<io::Result<()>>),
     End,
@@ -43,7 +53,7 @@ pub(crate) enum Next {
 /// What was left when the thread had ended.
 #[derive(Debug)]
 pub(crate) struct Rest {
-    pub(crate) lines: VecDeque<String>,
+    pub(crate) lines: VecDeque<Waiting>,
     pub(crate) lost: u64,
     pub(crate) why: String,
 }
@@ -60,19 +70,18 @@ impl Queue {
     /// Leaves a line, or counts it as lost.
     pub(crate) fn push(&self, line: String, page: Page) {
         let mut state = self.state.lock();
+        state.page = Some(page);
         if state.lost > 0 {
-            let note = page.missing(state.lost, state.trouble.as_deref().unwrap_or(FLOOD));
             // Half of it must be free again: notes between single lines would tell nobody anything.
-            if !state.lines.is_empty() && state.bytes + note.len() + line.len() > state.capacity / 2 {
+            if !state.lines.is_empty() && state.bytes + line.len() > state.capacity / 2 {
                 state.lost += 1;
                 return;
             }
-            state.lost = 0;
-            state.add(note);
+            state.note();
         }
         // A line that is longer than all the room goes alone.
         if state.lines.is_empty() || state.bytes + line.len() <= state.capacity {
-            state.add(line);
+            state.add(line, 1);
             drop(state);
             self.came.notify_one();
         } else {
@@ -94,8 +103,11 @@ impl Queue {
             }
             let pause = pause.filter(|until| !state.ending && Instant::now() < *until);
             if pause.is_none() {
+                if state.lines.is_empty() {
+                    state.note();
+                }
                 if let Some(line) = state.lines.pop_front() {
-                    state.bytes -= line.len();
+                    state.bytes -= line.text.len();
                     return Next::Line(line);
                 }
                 if state.ending {
@@ -110,22 +122,19 @@ impl Queue {
     }
 
     /// Gives a line back that could not be written; false if it is not to be tried again.
-    pub(crate) fn put_back(&self, line: String, error: &io::Error) -> bool {
+    pub(crate) fn put_back(&self, line: Waiting, error: &io::Error) -> bool {
         let mut state = self.state.lock();
-        state.bytes += line.len();
+        state.bytes += line.text.len();
         state.lines.push_front(line);
         state.trouble = Some(reason(error));
         !state.ending
     }
 
     /// Lines are written again. What was lost meanwhile was lost by the trouble, so its note is made now.
-    pub(crate) fn mended(&self, page: Page) {
+    pub(crate) fn mended(&self) {
         let mut state = self.state.lock();
-        let why = state.trouble.take();
-        if let Some(why) = why.filter(|_| state.lost > 0) {
-            let note = page.missing(std::mem::take(&mut state.lost), &why);
-            state.add(note);
-        }
+        state.note();
+        state.trouble = None;
     }
 
     pub(crate) fn ask_reopen(&self) -> Receiver<io::Result<()>> {
@@ -154,9 +163,18 @@ impl Queue {
 }
 
 impl State {
-    fn add(&mut self, line: String) {
-        self.bytes += line.len();
-        self.lines.push_back(line);
+    /// Puts a note where lines are missing.
+    fn note(&mut self) {
+        if let Some(page) = self.page.filter(|_| self.lost > 0) {
+            let note = page.missing(self.lost, self.trouble.as_deref().unwrap_or(FLOOD));
+            let lost = std::mem::take(&mut self.lost);
+            self.add(note, lost);
+        }
+    }
+
+    fn add(&mut self, text: String, counts: u64) {
+        self.bytes += text.len();
+        self.lines.push_back(Waiting { text, counts });
     }
 }
 
@@ -169,7 +187,7 @@ mod tests {
 
     fn next(queue: &Queue) -> String {
         match queue.next(None) {
-            Next::Line(line) => line,
+            Next::Line(line) => line.text,
             other => format!("{other:?}"),
         }
     }
@@ -198,9 +216,11 @@ mod tests {
         queue.push("lost".to_owned(), PAGE());
         assert_eq!(next(&queue), long);
         queue.end();
+        let note = "1 lines are missing here: they came faster than they could be written\n";
+        assert_eq!(next(&queue), note, "nobody need say more for it to be said");
         assert_eq!(next(&queue), "End");
         let rest = queue.take_rest();
-        assert_eq!((rest.lines.len(), rest.lost, rest.why.as_str()), (0, 1, FLOOD));
+        assert_eq!((rest.lines.len(), rest.lost, rest.why.as_str()), (0, 0, FLOOD));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Sink {
         let text = page.write(line);
         let mut mode = self.mode.lock();
         let Mode::Direct(teller) = &mut *mode else { return self.queue.push(text, page) };
-        let told = teller.tell(&text, page);
+        let told = teller.tell(&text, 1, page);
         drop(mode);
         if let Err(error) = told {
             self.tell_trouble(&error);
@@ -144,7 +144,7 @@ impl Sink {
             Ok(output) => {
                 let (mut teller, rest) = (Teller::new(output), self.queue.take_rest());
                 for line in rest.lines {
-                    let _ = teller.tell(&line, page); // told already
+                    let _ = teller.tell(&line.text, line.counts, page); // told already
                 }
                 teller.lose(rest.lost, rest.why);
                 let lost = (teller.lost(), teller.why().to_owned());

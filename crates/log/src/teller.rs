@@ -20,21 +20,21 @@ impl Teller {
     }
 
     /// Writes a line, or counts it. The error is for the first one that is lost: from then on none waits until there is room
-    /// again, and then the count comes first.
-    pub(crate) fn tell(&mut self, line: &str, page: Page) -> io::Result<()> {
+    /// again, and then the count comes first. `counts` is how many are lost with this one, if it is.
+    pub(crate) fn tell(&mut self, line: &str, counts: u64, page: Page) -> io::Result<()> {
         if self.lost > 0 {
             let begin = if self.cut { "\n" } else { "" };
             let note = format!("{begin}{}", page.missing(self.lost, &self.why));
             if self.output.put(note.as_bytes(), false).is_err() {
                 self.cut |= self.output.give_up();
-                self.lost += 1;
+                self.lost += counts;
                 return Ok(());
             }
             (self.lost, self.cut) = (0, false);
         }
         self.output.put(line.as_bytes(), true).inspect_err(|error| {
             self.cut = self.output.give_up();
-            (self.lost, self.why) = (1, reason(error));
+            (self.lost, self.why) = (counts, reason(error));
         })
     }
 

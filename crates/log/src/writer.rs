@@ -75,11 +75,11 @@ fn run(mut output: Output, sink: &Sink) -> Output {
                 pause = pause.filter(|_| reopened.is_err());
                 let _ = answer.send(reopened); // whoever gave up waiting does not want to know
             }
-            Next::Line(line) => match output.put(line.as_bytes(), true) {
+            Next::Line(line) => match output.put(line.text.as_bytes(), true) {
                 Ok(()) => {
                     pause = None;
                     if std::mem::take(&mut in_trouble) {
-                        queue.mended(sink.page());
+                        queue.mended();
                         sink.tell_mended();
                     }
                 }

@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::Arc;
@@ -231,17 +232,36 @@ fn a_pipe_whose_reader_stops_costs_lines_and_no_time() {
     assert!(matches!(refused, LogError::Open { .. }), "nobody reads it: {refused}");
     let reader = fs::File::options().read(true).write(true).open(&path).unwrap();
     let mut settings = to_file(&path);
-    settings.buffer = 10_000;
+    (settings.buffer, settings.filter) = (10_000, "info,site=off".parse().unwrap());
     let log = Log::new(settings).unwrap();
+    let flooded = log.clone();
     in_time("a flood", move || {
         let bus = Bus::new("site");
-        log.subscribe(&bus).unwrap();
+        let speaker = bus.plugin("speaker");
+        flooded.subscribe(&bus).unwrap();
         bus.start().unwrap();
-        (0..20_000).for_each(|number| bus.log(Level::Info, format!("line {number}")));
+        (0..20_000).for_each(|number| speaker.log(Level::Info, format!("line {number:05}")));
         bus.exit().unwrap();
         assert_eq!(bus.block().code(), 0);
     });
-    drop(reader);
+    let reads = thread::spawn(move || {
+        let lines = BufReader::new(reader).lines().map(Result::unwrap);
+        lines.take_while(|line| !line.ends_with("over")).collect::<Vec<_>>()
+    });
+    // The first line that finds room comes after the count.
+    let (bus, mut overs) = (Bus::new("site"), 0);
+    while !reads.is_finished() {
+        overs += 1;
+        let subscribed = log.subscribe(&bus).unwrap();
+        bus.plugin("last").log(Level::Info, "over");
+        subscribed.unsubscribe();
+    }
+    let lines = reads.join().unwrap();
+    let whole = lines.iter().filter(|line| line.contains(" speaker: line ") && line.len() == 53).count();
+    let missing = lines.iter().filter_map(|line| line.split_once(" lines are missing here"));
+    let missing: usize = missing.map(|(count, _)| count.parse::<usize>().unwrap()).sum();
+    assert!(missing > 10_000, "{missing}");
+    assert!((20_000..20_000 + overs).contains(&(whole + missing)), "{whole} and {missing}");
 }
 
 #[test]
