@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -22,12 +23,14 @@ pub(crate) struct House {
     pub(crate) site: Arc<Site>,
     pub(crate) connections: Connections<Slot>,
     config: Mutex<Arc<Config>>,
+    /// A stop that keeps the listeners takes what it has accepted, even beyond the limit: nobody else will.
+    keeps_listeners: AtomicBool,
 }
 
 impl House {
     pub(crate) fn new(site: Arc<Site>, config: Config) -> House {
         let config = Mutex::new(Arc::new(config));
-        House { site, connections: Connections::new(), config }
+        House { site, connections: Connections::new(), config, keeps_listeners: AtomicBool::new(false) }
     }
 
     fn config(&self) -> Arc<Config> {
@@ -44,7 +47,8 @@ impl House {
     }
 
     /// Connections that come from now on, out of the kernel's backlog, are told to finish as they enter.
-    pub(crate) fn begin_stop(&self) {
+    pub(crate) fn begin_stop(&self, keeps_listeners: bool) {
+        self.keeps_listeners.store(keeps_listeners, Ordering::SeqCst);
         self.site.stopping.send_replace(true);
     }
 
@@ -69,13 +73,13 @@ impl House {
         (drained, kinds.join(", "))
     }
 
-    /// Waits until there is room for one more; `false` if the server stops first.
+    /// Waits until there is room for one more; `false` if the server stops first, and closes its listeners.
     async fn has_room(&self, most: usize) -> bool {
         /// Who was busy a moment ago may be idle now.
         const LOOK_AGAIN: Duration = Duration::from_millis(50);
         while self.connections.len() >= most {
             if self.is_stopping() {
-                return false;
+                return self.keeps_listeners.load(Ordering::SeqCst);
             }
             self.ask_idle_to_leave();
             let _ = tokio::time::timeout(LOOK_AGAIN, self.connections.fewer_than(most)).await;

@@ -17,6 +17,7 @@ mod host;
 mod house;
 mod io;
 mod life;
+mod listeners;
 mod plugin;
 mod service;
 mod settings;
@@ -31,7 +32,7 @@ pub use http::{
 pub use plugin::{Http, Server, Unanswered};
 pub use service::HttpService;
 pub use settings::{Limits, Settings, SettingsError, SettingsOf};
-pub use sitebus_serve::{Address, AddressError, BindError, Peer};
+pub use sitebus_serve::{Address, AddressError, BindError, Inherited, Peer};
 
 /// Any error that can travel between threads, as services and bodies return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -14,8 +14,8 @@ use crate::engine::Engine;
 use crate::house::{House, Open};
 use crate::settings::{Settings, SettingsError, SettingsOf};
 use crate::slot::Site;
-use sitebus_bus::{Channel, Commit, Flag, Graceful, Level, Plugin, Start, Stop};
-use sitebus_serve::{Address, BindError, Door, End, Listener};
+use sitebus_bus::{Channel, Commit, Exit, Flag, Graceful, Level, Plugin, Start, Stop};
+use sitebus_serve::{Address, BindError, Door, End, Inherited, Listener};
 
 /// Accept loops begin within moments, or the runtime is not driven.
 const BEGIN: Duration = Duration::from_secs(5);
@@ -35,8 +35,12 @@ pub(crate) struct Life {
     pub(crate) lent: Option<Handle>,
     pub(crate) settings: Mutex<Settings>,
     pub(crate) running: Mutex<Option<Running>>,
-    /// Which real port was behind a port 0, so that a restart comes back to it.
+    /// Which real port was behind a port 0, so that another start comes back to it.
     pub(crate) found: Mutex<HashMap<Address, Address>>,
+    /// What the program was given.
+    pub(crate) inherited: Inherited,
+    /// Listeners that are open, and from which nobody accepts now.
+    pub(crate) kept: Inherited,
 }
 
 pub(crate) struct Running {
@@ -51,8 +55,7 @@ impl Life {
         if settings.listen.is_empty() {
             return Err(HttpError::refused(self.plugin.name(), SettingsError::Nowhere).into());
         }
-        let listeners = settings.listen.iter().map(|address| self.bind(address));
-        let listeners = listeners.collect::<Result<Vec<Listener>, BindError>>()?;
+        let listeners = self.open_all(settings.listen.iter())?;
         let engine = match &self.lent {
             Some(handle) => Engine::Lent(handle.clone()),
             None => Engine::start(self.plugin.name(), settings.threads)
@@ -65,7 +68,8 @@ impl Life {
         let deadline = before(start.deadline()).min(Instant::now() + BEGIN);
         for listener in listeners {
             if let Err(error) = self.open(&mut running, listener).wait_running(deadline) {
-                close(&running.doors, before(start.deadline()).min(Instant::now() + UNDO));
+                let until = before(start.deadline()).min(Instant::now() + UNDO);
+                self.close(Vec::new(), std::mem::take(&mut running.doors), until);
                 running.engine.end(left_of(start.deadline()).min(GRACE));
                 return Err(error.into());
             }
@@ -74,19 +78,6 @@ impl Life {
         *self.running.lock() = Some(running);
         urls.iter().for_each(|url| self.announce(url));
         Ok(())
-    }
-
-    fn bind(&self, address: &Address) -> Result<Listener, BindError> {
-        let name = self.plugin.name();
-        let earlier = self.found.lock().get(address).cloned();
-        if let Some(Ok(listener)) = earlier.map(|earlier| Listener::bind(name, &earlier)) {
-            return Ok(listener.asked_as(address.clone()));
-        }
-        let listener = Listener::bind(name, address)?;
-        if listener.address() != address {
-            self.found.lock().insert(address.clone(), listener.address().clone());
-        }
-        Ok(listener)
     }
 
     fn open(&self, running: &mut Running, listener: Listener) -> Arc<Door> {
@@ -109,8 +100,12 @@ impl Life {
         let last = before(stop.deadline());
         let own = self.settings.lock().drain_time.and_then(|time| Instant::now().checked_add(time));
         let deadline = own.map_or(last, |own| own.min(last));
-        running.house.begin_stop();
-        close(&running.doors, deadline.min(Instant::now() + CLOSE));
+        let restart = stop.exit().is_some_and(Exit::is_restart);
+        running.house.begin_stop(restart);
+        // What the service manager has opened cannot be opened again by us, so it waits for the next start.
+        let stays = |door: &Arc<Door>| restart || stop.exit().is_none() && door.is_given();
+        let (kept, closed) = running.doors.into_iter().partition(stays);
+        self.close(kept, closed, deadline.min(Instant::now() + CLOSE));
         self.drain(&running.house, deadline, stop.hurry());
         running.engine.end(left_of(stop.deadline()).min(GRACE));
     }
@@ -134,38 +129,34 @@ impl Life {
         if new.listen.is_empty() {
             return Err(HttpError::refused(name, SettingsError::Nowhere).into());
         }
-        let added = self.bind_added(&new)?;
-        let life = Arc::clone(self);
-        let deadline = graceful.deadline();
+        let (life, deadline) = (Arc::clone(self), graceful.deadline());
+        let added = Added { listeners: self.open_added(&new)?, life: Arc::clone(self) };
         Ok(Commit::new(move || life.take_up(new, added, deadline)))
     }
 
-    /// Nothing is bound while the server does not run: the start will do that.
-    fn bind_added(&self, new: &Settings) -> Result<Vec<Listener>, BindError> {
+    /// Nothing is opened while the server does not run: the start will do that.
+    fn open_added(&self, new: &Settings) -> Result<Vec<Listener>, BindError> {
         let asked: Option<Vec<Address>> = self
             .running
             .lock()
             .as_ref()
             .map(|running| running.doors.iter().map(|door| door.asked().clone()).collect());
         let Some(asked) = asked else { return Ok(Vec::new()) };
-        new.listen
-            .iter()
-            .filter(|address| !asked.contains(address))
-            .map(|address| self.bind(address))
-            .collect()
+        self.open_all(new.listen.iter().filter(|address| !asked.contains(address)))
     }
 
-    fn take_up(&self, new: Settings, added: Vec<Listener>, deadline: Instant) -> anyhow::Result<()> {
+    fn take_up(&self, new: Settings, mut added: Added, deadline: Instant) -> anyhow::Result<()> {
         let old = std::mem::replace(&mut *self.settings.lock(), new.clone());
         if old.threads != new.threads {
             self.plugin.log(Level::Warn, "the number of threads changes with the next restart");
         }
         let (added, removed) = match &mut *self.running.lock() {
-            Some(running) => self.exchange(running, &new, added),
+            Some(running) => self.exchange(running, &new, std::mem::take(&mut added.listeners)),
             None => return Ok(()),
         };
         let begun = added.iter().try_for_each(|door| door.wait_running(deadline.min(Instant::now() + BEGIN)));
-        close(&removed, deadline.min(Instant::now() + CLOSE));
+        let (given, removed) = removed.into_iter().partition(|door| door.is_given());
+        self.close(given, removed, deadline.min(Instant::now() + CLOSE));
         added.iter().for_each(|door| self.announce(&door.address().url("http")));
         Ok(begun?)
     }
@@ -186,10 +177,15 @@ impl Life {
     }
 }
 
-fn close(doors: &[Arc<Door>], deadline: Instant) {
-    doors.iter().for_each(|door| door.close());
-    for door in doors {
-        let _ = door.wait_closed(deadline); // what does not close by then still will, only later
+/// Listeners that a reload has opened. If nothing comes of it, those that were inherited can still be taken.
+struct Added {
+    life: Arc<Life>,
+    listeners: Vec<Listener>,
+}
+
+impl Drop for Added {
+    fn drop(&mut self) {
+        self.life.keep(self.listeners.drain(..).filter(Listener::is_given));
     }
 }
 

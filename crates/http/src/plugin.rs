@@ -11,7 +11,7 @@ use crate::house::Original;
 use crate::life::Life;
 use crate::{Body, HttpError, HttpService, Limits, Settings};
 use sitebus_bus::{Handle, priority, topics};
-use sitebus_serve::{Address, AddressError};
+use sitebus_serve::{Address, AddressError, Inherited};
 
 /// An HTTP server that is not on a bus yet.
 ///
@@ -36,6 +36,7 @@ pub struct Http<S = Unanswered> {
     name: String,
     settings: Settings,
     runtime: Option<tokio::runtime::Handle>,
+    inherited: Inherited,
     service: S,
 }
 
@@ -47,7 +48,8 @@ impl Http {
     /// A server with the default settings. `name` stands in every line of the log, and finds its part of
     /// [`SettingsOf`](crate::SettingsOf).
     pub fn new(name: impl Into<String>) -> Http {
-        Http { name: name.into(), settings: Settings::default(), runtime: None, service: Unanswered }
+        let (settings, inherited) = (Settings::default(), Inherited::nothing());
+        Http { name: name.into(), settings, runtime: None, inherited, service: Unanswered }
     }
 }
 
@@ -89,10 +91,19 @@ impl<S> Http<S> {
         self
     }
 
+    /// Takes over listeners that were inherited, from the image before this one or from the service manager, instead of
+    /// binding their addresses; see [`Listener::inherit`](sitebus_serve::Listener::inherit) for how they are found. What is not
+    /// asked for stays where it is: whoever owns `inherited` closes it once the bus has started.
+    pub fn inherit(mut self, inherited: &Inherited) -> Http<S> {
+        self.inherited = inherited.clone();
+        self
+    }
+
     /// Answers with a tower service, such as an axum router; see [`HttpService`] for what fits. Every request gets a clone, which is called once it says that
     /// it is ready. Its error is logged and answered with 500; so is a panic.
     pub fn service<T: HttpService>(self, service: T) -> Http<T> {
-        Http { name: self.name, settings: self.settings, runtime: self.runtime, service }
+        let Http { name, settings, runtime, inherited, service: _ } = self;
+        Http { name, settings, runtime, inherited, service }
     }
 
     /// Answers with an async closure, which returns a `Response<Body>` or a `Result` of one.
@@ -114,7 +125,8 @@ impl<S> Http<S> {
     }
 
     /// Puts the server on the bus: it listens when the bus has started ([`priority::SERVER`]), drains when it stops
-    /// ([`priority::STOP_SERVER`]), and takes up new [`Settings`] in a reload. It may be started again after a stop.
+    /// ([`priority::STOP_SERVER`]), and takes up new [`Settings`] in a reload. It may be started again after a stop. If a
+    /// restart is why it stops, its listeners stay open, and are handed on ([`priority::RELEASE`]).
     ///
     /// # Errors
     /// [`HttpError`]: settings that cannot work. That there is an address to listen on is asked at the start, since
@@ -133,12 +145,16 @@ impl<S> Http<S> {
             settings: Mutex::new(self.settings),
             running: Mutex::new(None),
             found: Mutex::default(),
+            inherited: self.inherited,
+            kept: Inherited::nothing(),
             plugin,
         });
         let (starts, stops, reloads) = (Arc::clone(&life), Arc::clone(&life), Arc::clone(&life));
+        let exits = Arc::clone(&life);
         life.plugin.on_start(priority::SERVER, move |start| starts.start(start));
         life.plugin.on_stop(priority::STOP_SERVER, move |stop| stops.stop(stop));
         life.plugin.on_graceful(priority::SERVER, move |graceful| reloads.reload(graceful));
+        life.plugin.on_exit(priority::RELEASE, move |exiting| exits.leave(exiting));
         Ok(Server { life })
     }
 }

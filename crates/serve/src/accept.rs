@@ -4,8 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
@@ -45,6 +47,8 @@ pub enum Event<'a> {
         /// How many accepts failed in it.
         failures: u64,
     },
+    /// The listener takes no more connections, but stays open: those that come wait in the kernel for whoever accepts next.
+    Kept,
     /// The listener is closed, after these connections that the kernel had ready were taken.
     Closed {
         /// How many.
@@ -63,6 +67,7 @@ impl fmt::Display for Event<'_> {
             Event::Recovered { lasted, failures } => {
                 write!(f, "connections are accepted again after {lasted:.1?} and {failures} failures")
             }
+            Event::Kept => f.write_str("stopped accepting; the listener stays open"),
             Event::Closed { backlog: 0 } => f.write_str("stopped accepting"),
             Event::Closed { backlog } => {
                 write!(f, "stopped accepting; {backlog} connections that were already there were taken")
@@ -79,13 +84,26 @@ enum Phase {
     Closed,
 }
 
+/// What a loop is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Accept,
+    Close,
+    Keep,
+}
+
+/// Where the listener is left by a loop that was told to keep it.
+type Shelf = Arc<Mutex<Option<Listener>>>;
+
 /// The outside of an accept loop: who it is, whether it runs, and the order to close.
 pub struct Door {
     name: String,
     asked: Address,
     address: Address,
-    close: watch::Sender<bool>,
+    given: bool,
+    order: watch::Sender<Order>,
     phase: watch::Receiver<Phase>,
+    kept: Shelf,
 }
 
 /// An accept loop for `listener`: the future is the loop, to be spawned on a tokio runtime with network and time; the
@@ -93,16 +111,19 @@ pub struct Door {
 ///
 /// The loop ends when the door says so, never because of an error. Dropping the door closes it too.
 pub fn accept<H: Host>(listener: Listener, host: H) -> (Door, impl Future<Output = ()> + Send + use<H>) {
-    let (close, told) = watch::channel(false);
+    let (order, told) = watch::channel(Order::Accept);
     let (phase_now, phase) = watch::channel(Phase::Opening);
+    let kept = Shelf::default();
     let door = Door {
         name: listener.name().to_owned(),
         asked: listener.asked().clone(),
         address: listener.address().clone(),
-        close,
+        given: listener.is_given(),
+        order,
         phase,
+        kept: Arc::clone(&kept),
     };
-    (door, run(listener, host, Told(told), phase_now))
+    (door, run(listener, host, Told(told), phase_now, kept))
 }
 
 impl fmt::Debug for Door {
@@ -133,6 +154,12 @@ impl Door {
         &self.address
     }
 
+    /// Whether the service manager has opened the listener; see [`Listener::is_given`].
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.given
+    }
+
     /// Blocks until the loop runs. Not for async code.
     ///
     /// # Errors
@@ -152,7 +179,22 @@ impl Door {
 
     /// Asks the loop to take what the kernel has ready, to close the listener and to end. Returns at once.
     pub fn close(&self) {
-        self.close.send_replace(true);
+        self.order.send_replace(Order::Close);
+    }
+
+    /// Asks the loop to end and to leave the listener as it is, for [`Door::take_kept`]. Returns at once.
+    pub fn keep(&self) {
+        self.order.send_replace(Order::Keep);
+    }
+
+    /// Blocks until the loop has ended, and takes the listener that it was asked to [keep](Door::keep). None if that has not
+    /// happened by the deadline: then it is closed when the loop ends. Not for async code.
+    #[must_use]
+    pub fn take_kept(&self, deadline: Instant) -> Option<Listener> {
+        if !self.wait_closed(deadline) {
+            self.close();
+        }
+        self.kept.lock().take()
     }
 
     /// Blocks until the listener is closed or the deadline has come, and says which. Not for async code.
@@ -173,17 +215,27 @@ pub struct NotRunning {
     why: String,
 }
 
-struct Told(watch::Receiver<bool>);
+struct Told(watch::Receiver<Order>);
 
 impl Told {
     async fn come(&mut self) {
-        // An error says that the door is gone, which counts as the order.
-        let _ = self.0.wait_for(|close| *close).await;
+        // An error says that the door is gone, which counts as the order to close.
+        let _ = self.0.wait_for(|order| *order != Order::Accept).await;
+    }
+
+    fn to_keep(&self) -> bool {
+        *self.0.borrow() == Order::Keep
     }
 }
 
-async fn run<H: Host>(listener: Listener, mut host: H, mut told: Told, phase: watch::Sender<Phase>) {
-    let Parts { socket, mut file, ours } = listener.into_parts();
+async fn run<H: Host>(
+    listener: Listener,
+    mut host: H,
+    mut told: Told,
+    phase: watch::Sender<Phase>,
+    shelf: Shelf,
+) {
+    let (Parts { socket, mut file }, known) = listener.into_parts();
     let socket = match Polled::new(socket) {
         Ok(socket) => socket,
         Err(error) => {
@@ -193,9 +245,17 @@ async fn run<H: Host>(listener: Listener, mut host: H, mut told: Told, phase: wa
     };
     phase.send_replace(Phase::Running);
     take(&socket, &mut host, &mut told, &mut file).await;
+    if told.to_keep() {
+        if let Ok(socket) = socket.into_bare() {
+            *shelf.lock() = Some(Listener::from_parts(Parts { socket, file }, known));
+            host.report(Event::Kept);
+        }
+        phase.send_replace(Phase::Closed);
+        return;
+    }
     drop(file); // before the last look at the backlog: from here on nobody finds the socket
     let backlog = match socket.into_bare() {
-        Ok(socket) => backlog::empty(socket, ours, &mut host).await,
+        Ok(socket) => backlog::empty(socket, known.ours, &mut host).await,
         Err(_) => 0,
     };
     host.report(Event::Closed { backlog });
@@ -221,7 +281,9 @@ async fn take<H: Host>(socket: &Polled, host: &mut H, told: &mut Told, file: &mu
                     () = &mut handing_over => {}
                     () = told.come() => {
                         // The host may be out of room for long, and nobody is to find the socket meanwhile.
-                        drop(file.take());
+                        if !told.to_keep() {
+                            drop(file.take());
+                        }
                         handing_over.await;
                         return;
                     }

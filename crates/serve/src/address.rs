@@ -19,6 +19,7 @@ const LONGEST_UNIX_NAME: usize = 107;
 /// | `127.0.0.1:0` | any free port |
 /// | `unix:/run/site.sock` | a socket in the file system |
 /// | `unix:@site` | a socket in Linux' abstract name space |
+/// | `systemd:web` | all sockets that the service manager has opened under this name (`FileDescriptorName=`) |
 ///
 /// Other names are not looked up: an answer that comes late, or another one tomorrow, would decide where the site
 /// listens. [`fmt::Display`] writes what [`FromStr`] reads.
@@ -41,6 +42,9 @@ pub enum Address {
     Unix(PathBuf),
     /// A name in Linux' abstract name space, without the `@`.
     Abstract(String),
+    /// The name under which the service manager has opened sockets (`FileDescriptorName=` in systemd.socket(5)). It is
+    /// inherited, never bound.
+    Systemd(String),
 }
 
 impl Address {
@@ -49,7 +53,7 @@ impl Address {
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
             Address::Tcp(address) => Some(*address),
-            Address::Unix(_) | Address::Abstract(_) => None,
+            Address::Unix(_) | Address::Abstract(_) | Address::Systemd(_) => None,
         }
     }
 
@@ -58,7 +62,7 @@ impl Address {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Address::Unix(path) => Some(path),
-            Address::Tcp(_) | Address::Abstract(_) => None,
+            Address::Tcp(_) | Address::Abstract(_) | Address::Systemd(_) => None,
         }
     }
 
@@ -70,7 +74,7 @@ impl Address {
     pub fn url(&self, scheme: &str) -> String {
         match self {
             Address::Tcp(address) => format!("{scheme}://{address}"),
-            Address::Unix(_) | Address::Abstract(_) => self.to_string(),
+            Address::Unix(_) | Address::Abstract(_) | Address::Systemd(_) => self.to_string(),
         }
     }
 }
@@ -81,6 +85,7 @@ impl fmt::Display for Address {
             Address::Tcp(address) => address.fmt(f),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
             Address::Abstract(name) => write!(f, "unix:@{name}"),
+            Address::Systemd(name) => write!(f, "systemd:{name}"),
         }
     }
 }
@@ -100,6 +105,9 @@ impl FromStr for Address {
         }
         if let Some(name) = text.strip_prefix("unix:") {
             return unix(text, name);
+        }
+        if let Some(name) = text.strip_prefix("systemd:") {
+            return systemd(text, name);
         }
         if let Ok(address) = text.parse() {
             return Ok(Address::Tcp(address));
@@ -127,6 +135,16 @@ fn unix(text: &str, name: &str) -> Result<Address, AddressError> {
         None if name.starts_with('/') => Ok(Address::Unix(PathBuf::from(name))),
         None => Err(AddressError::Relative { text: whole }),
     }
+}
+
+/// What systemd takes for a name: printable, without the colon that stands between two of them.
+fn systemd(text: &str, name: &str) -> Result<Address, AddressError> {
+    const LONGEST: usize = 255;
+    let printable = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b':';
+    if name.is_empty() || name.len() > LONGEST || !name.bytes().all(printable) {
+        return Err(AddressError::NoSocketName { text: text.escape_debug().to_string() });
+    }
+    Ok(Address::Systemd(name.to_owned()))
 }
 
 fn refuse(text: &str) -> AddressError {
@@ -212,6 +230,11 @@ pub enum AddressError {
         /// What was written.
         text: String,
     },
+    /// `systemd:` without a name that a socket unit could give.
+    NoSocketName {
+        /// What was written.
+        text: String,
+    },
     /// More than the kernel takes (unix(7)).
     TooLong {
         /// What was written.
@@ -242,6 +265,9 @@ impl AddressError {
             AddressError::NoPrefix { text } => (text, "looks like a Unix socket".to_owned()),
             AddressError::Relative { text } => (text, "depends on the current directory".to_owned()),
             AddressError::NoName { text } => (text, "names no socket".to_owned()),
+            AddressError::NoSocketName { text } => {
+                (text, "has no name that a socket unit could give".to_owned())
+            }
             AddressError::TooLong { text, most } => {
                 (text, format!("is longer than a Unix socket's name may be ({most} bytes)"))
             }
@@ -272,6 +298,9 @@ impl AddressError {
             AddressError::NoPrefix { text } => format!("write unix:{text}"),
             AddressError::Relative { .. } => "write the whole path: unix:/run/site.sock".to_owned(),
             AddressError::NoName { .. } => "write unix:/run/site.sock or unix:@site".to_owned(),
+            AddressError::NoSocketName { .. } => {
+                "write systemd:NAME with the FileDescriptorName= of the socket unit".to_owned()
+            }
             AddressError::TooLong { .. } => "use a shorter path".to_owned(),
             AddressError::Unreadable { .. } => {
                 "write one such as 127.0.0.1:8080, [::1]:8080 or unix:/run/site.sock".to_owned()
@@ -317,7 +346,14 @@ mod tests {
 
     #[test]
     fn what_display_writes_is_what_parsing_reads() {
-        for text in ["127.0.0.1:8080", "[::1]:8080", "0.0.0.0:0", "unix:/run/x.sock", "unix:@abstract"] {
+        for text in [
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "0.0.0.0:0",
+            "unix:/run/x.sock",
+            "unix:@abstract",
+            "systemd:site.socket",
+        ] {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
             assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
@@ -347,6 +383,8 @@ mod tests {
             ("unix:", "unix:@site"),
             ("unix:@", "unix:@site"),
             ("unix:/a\0b", "127.0.0.1:8080"),
+            ("systemd:", "FileDescriptorName="),
+            ("systemd:a:b", "FileDescriptorName="),
             ("a b:1", "127.0.0.1:8080"),
             ("nonsense", "127.0.0.1:8080"),
         ] {

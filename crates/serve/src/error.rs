@@ -63,6 +63,26 @@ pub enum BindError {
         /// For what.
         address: Address,
     },
+    /// The service manager has not opened a socket of that name for this process, or another server has taken it.
+    #[error("{name}: cannot listen on {address}: {}", not_given(address, given))]
+    NotGiven {
+        /// Who asked.
+        name: String,
+        /// For what.
+        address: Address,
+        /// The names of those that it has opened and nobody has taken.
+        given: Vec<String>,
+    },
+    /// A socket was inherited for this address, but is not what was asked for.
+    #[error("{name}: cannot listen on {address} by the socket that was inherited for it: {what}")]
+    Unfit {
+        /// Who asked.
+        name: String,
+        /// For what.
+        address: Address,
+        /// What is wrong with it, and the cure.
+        what: String,
+    },
     /// Something else.
     #[error("{name}: cannot listen on {address}: {cause}; {}", cure_of(cause, address))]
     Failed {
@@ -99,6 +119,10 @@ impl BindError {
         }
     }
 
+    pub(crate) fn not_given(name: &str, address: &Address, given: Vec<String>) -> BindError {
+        BindError::NotGiven { name: name.to_owned(), address: address.clone(), given }
+    }
+
     /// The address that was asked for.
     #[must_use]
     pub fn address(&self) -> &Address {
@@ -108,9 +132,25 @@ impl BindError {
             | BindError::NotHere { address, .. }
             | BindError::NoFolder { address, .. }
             | BindError::NotASocket { address, .. }
+            | BindError::NotGiven { address, .. }
+            | BindError::Unfit { address, .. }
             | BindError::Failed { address, .. } => address,
         }
     }
+}
+
+fn not_given(address: &Address, given: &[String]) -> String {
+    if given.is_empty() {
+        return "the service manager has opened no socket for this process that nobody has taken; start the socket unit, \
+                which starts the service"
+            .to_owned();
+    }
+    let Address::Systemd(name) = address else { return "it was not inherited".to_owned() };
+    format!(
+        "the service manager has opened no socket of that name, but {}; write `FileDescriptorName={name}` in the socket unit, \
+         or listen on one of those",
+        given.join(", ")
+    )
 }
 
 fn cure_of(cause: &io::Error, address: &Address) -> &'static str {
@@ -139,7 +179,7 @@ impl Held {
         let holder = match address {
             Address::Tcp(ip) => port::holder_of_tcp(*ip),
             Address::Unix(path) => port::holder_of_unix(path),
-            Address::Abstract(_) => None,
+            Address::Abstract(_) | Address::Systemd(_) => None,
         };
         let by_this_process = holder.as_ref().is_some_and(|holder| holder.pid == std::process::id());
         Held { holder: holder.map(|holder| holder.to_string()), by_this_process }

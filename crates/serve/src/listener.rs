@@ -30,6 +30,8 @@ pub struct Listener {
     asked: Address,
     bound: Address,
     ours: bool,
+    /// The name under which the service manager has opened it.
+    given: Option<String>,
     // Before the socket: while that is open the number of its inode cannot be given to another file.
     file: Option<UnixFile>,
     socket: Bare,
@@ -54,6 +56,7 @@ impl Listener {
     pub fn bind(name: impl Into<String>, address: &Address) -> Result<Listener, BindError> {
         let name = name.into();
         let listening = match address {
+            Address::Systemd(_) => return Err(BindError::not_given(&name, address, Vec::new())),
             Address::Tcp(ip) => tcp(*ip).map(|socket| (Bare::Tcp(socket), None)),
             Address::Unix(path) => {
                 UnixFile::bind(path).map(|(file, socket)| (Bare::Unix(socket), Some(file)))
@@ -63,7 +66,8 @@ impl Listener {
         listening
             .and_then(|(socket, file)| {
                 let bound = socket.address()?.unwrap_or_else(|| address.clone());
-                Ok(Listener { name: name.clone(), asked: address.clone(), bound, ours: true, file, socket })
+                let (name, asked) = (name.clone(), address.clone());
+                Ok(Listener { name, asked, bound, ours: true, given: None, file, socket })
             })
             .map_err(|cause| BindError::explain(&name, address, cause))
     }
@@ -86,11 +90,11 @@ impl Listener {
         Listener::taken_over(name.into(), Bare::Unix(socket))
     }
 
-    fn taken_over(name: String, socket: Bare) -> io::Result<Listener> {
-        socket.reference().set_nonblocking(true)?;
+    pub(crate) fn taken_over(name: String, socket: Bare) -> io::Result<Listener> {
+        socket.prepare()?;
         let unbound = || io::Error::new(io::ErrorKind::AddrNotAvailable, "the socket is bound to no name");
         let bound = socket.address()?.ok_or_else(unbound)?;
-        Ok(Listener { name, asked: bound.clone(), bound, ours: false, file: None, socket })
+        Ok(Listener { name, asked: bound.clone(), bound, ours: false, given: None, file: None, socket })
     }
 
     /// What reports call it.
@@ -118,17 +122,37 @@ impl Listener {
         &self.bound
     }
 
-    pub(crate) fn into_parts(self) -> Parts {
-        Parts { socket: self.socket, file: self.file, ours: self.ours }
+    /// Whether the service manager has opened it, which may have a copy of its own.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.given.is_some()
+    }
+
+    pub(crate) fn into_parts(self) -> (Parts, Known) {
+        let Listener { name, asked, bound, ours, given, file, socket } = self;
+        (Parts { socket, file }, Known { name, asked, bound, ours, given })
+    }
+
+    pub(crate) fn from_parts(parts: Parts, known: Known) -> Listener {
+        let Known { name, asked, bound, ours, given } = known;
+        Listener { name, asked, bound, ours, given, file: parts.file, socket: parts.socket }
     }
 }
 
-/// What the accept loop needs of a listener.
+/// What there is of a listener.
 pub(crate) struct Parts {
     pub(crate) socket: Bare,
     pub(crate) file: Option<UnixFile>,
+}
+
+/// What is known of a listener.
+pub(crate) struct Known {
+    pub(crate) name: String,
+    pub(crate) asked: Address,
+    pub(crate) bound: Address,
     /// Made here, so that nobody else accepts from it.
     pub(crate) ours: bool,
+    pub(crate) given: Option<String>,
 }
 
 impl fmt::Debug for Listener {
@@ -148,8 +172,18 @@ impl Bare {
         }
     }
 
+    /// What every listener has, whoever made it.
+    fn prepare(&self) -> io::Result<()> {
+        let socket = self.reference();
+        socket.set_nonblocking(true)?;
+        if let Bare::Tcp(_) = self {
+            inherited_by_connections(&socket)?;
+        }
+        Ok(())
+    }
+
     /// `None` if it has no name that an [`Address`] can hold.
-    fn address(&self) -> io::Result<Option<Address>> {
+    pub(crate) fn address(&self) -> io::Result<Option<Address>> {
         match self {
             Bare::Tcp(socket) => socket.local_addr().map(|address| Some(Address::Tcp(address))),
             Bare::Unix(socket) => {
@@ -167,13 +201,17 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // Accepted connections inherit both on Linux, which saves two calls for each of them.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&KEEPALIVE)?;
+    inherited_by_connections(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Accepted connections inherit both on Linux, which saves two calls for each of them.
+fn inherited_by_connections(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&KEEPALIVE)
 }
 
 /// A Unix socket under a name, close-on-exec and non-blocking.

@@ -26,6 +26,18 @@ impl UnixFile {
         let (device, inode) = identity(path)?;
         Ok((UnixFile { path: path.to_owned(), device, inode, owner: std::process::id() }, socket))
     }
+
+    /// Leaves the file to whoever gets the listener: which file it is, for [`UnixFile::found`].
+    pub(crate) fn leave(mut self) -> (u64, u64) {
+        self.owner = 0; // nobody, so that dropping it removes nothing
+        (self.device, self.inode)
+    }
+
+    /// The file that an earlier owner has left, if it is still that one.
+    pub(crate) fn found(path: &Path, (device, inode): (u64, u64)) -> Option<UnixFile> {
+        let is = identity(path).is_ok_and(|now| now == (device, inode));
+        is.then(|| UnixFile { path: path.to_owned(), device, inode, owner: std::process::id() })
+    }
 }
 
 impl Drop for UnixFile {
