@@ -134,6 +134,17 @@ fn a_success_becomes_a_failure_if_something_failed_before_in_the_same_start() {
 }
 
 #[test]
+fn a_success_becomes_a_failure_if_something_failed_before_in_the_same_stop() {
+    let bus = Bus::new("site");
+    bus.on(STOP).unwrap().subscribe_at(1, "fails", |_| Err(anyhow!("no")));
+    bus.on(STOP).unwrap().subscribe_at(2, "leaves", |_| Err(Exit::success("enough").into()));
+    bus.start().unwrap();
+    let error = bus.stop().unwrap_err();
+    assert_eq!((error.failures().unwrap().len(), error.failures().unwrap().first().listener()), (1, "fails"));
+    assert_eq!(bus.block().code(), 1);
+}
+
+#[test]
 fn a_success_becomes_a_failure_if_something_fails_on_the_way_out() {
     for fails_on_stop in [true, false] {
         let bus = Bus::new("site");

@@ -134,7 +134,7 @@ impl Copy {
     }
 
     /// The workspace's manifest with this crate as its only member, and the crate's without its `[dev-dependencies]`, which
-    /// are other members.
+    /// are other members, and without its `[[test]]`, which is not copied.
     fn write_manifests(&self) {
         let root = original().join("../..");
         let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
@@ -145,7 +145,9 @@ impl Copy {
         fs::write(self.workspace.join("Cargo.toml"), manifest).unwrap();
         fs::copy(root.join("Cargo.lock"), self.workspace.join("Cargo.lock")).unwrap();
         let own = fs::read_to_string(original().join("Cargo.toml")).unwrap();
-        let tables = own.split("\n[").filter(|table| !table.starts_with("dev-dependencies]"));
+        let left_out =
+            |table: &str| ["dev-dependencies]", "[test]]"].iter().any(|name| table.starts_with(name));
+        let tables = own.split("\n[").filter(|table| !left_out(table));
         fs::write(self.krate.join("Cargo.toml"), tables.collect::<Vec<_>>().join("\n[")).unwrap();
     }
 

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use sitebus_bus::{Bus, Listener, Reason, START, STOP, Subscription, Topic};
+use sitebus_bus::{Bus, Channel, Commit, EXIT, GRACEFUL, Listener, Reason, START, STOP, Subscription, Topic};
 use sitebus_testkit::{Gate, Transcript};
 
 const TOPIC: Topic<()> = Topic::new("topic");
@@ -96,6 +96,50 @@ fn changes_during_a_start_count_from_the_next_one() {
     bus.stop().unwrap();
     bus.start().unwrap();
     assert_eq!(heard.take(), ["new"]);
+}
+
+/// Subscribes another listener that notes `new`, and ends the subscription of one that comes later.
+fn changes<M: ?Sized + 'static, O: 'static>(
+    channel: &Channel<M, O>,
+    heard: &Transcript,
+    ends: fn() -> O,
+) -> impl Fn(&M) -> anyhow::Result<O> + Send + Sync + use<M, O> {
+    let (inner, noted) = (channel.clone(), heard.clone());
+    let later = Arc::new(OnceLock::<Subscription>::new());
+    let (known, heard) = (Arc::clone(&later), heard.clone());
+    later
+        .set(channel.subscribe_at(90, "later", move |_| {
+            heard.note("later");
+            Ok(ends())
+        }))
+        .unwrap();
+    move |_| {
+        known.get().unwrap().unsubscribe();
+        let noted = noted.clone();
+        inner.subscribe_at(95, "new", move |_| {
+            noted.note("new");
+            Ok(ends())
+        });
+        Ok(ends())
+    }
+}
+
+#[test]
+fn changes_during_a_stop_a_reload_and_an_exit_count_from_the_next_one() {
+    let (bus, heard) = (Bus::new("site"), Transcript::new());
+    let (stop, graceful, exit) = (bus.on(STOP).unwrap(), bus.on(GRACEFUL).unwrap(), bus.on(EXIT).unwrap());
+    stop.subscribe_at(10, "changes", changes(&stop, &heard, || ()));
+    graceful.subscribe_at(10, "changes", changes(&graceful, &heard, Commit::nothing));
+    exit.subscribe_at(10, "changes", changes(&exit, &heard, || ()));
+    for expected in ["later", "new"] {
+        bus.start().unwrap();
+        bus.graceful().unwrap();
+        assert_eq!(heard.take(), [expected], "graceful");
+        bus.stop().unwrap();
+        assert_eq!(heard.take(), [expected], "stop");
+    }
+    bus.exit().unwrap();
+    assert_eq!(heard.take(), ["later"], "exit");
 }
 
 #[test]

@@ -263,6 +263,25 @@ fn a_bus_makes_no_thread_before_it_is_asked_for_something() {
     assert!(names_of_threads().iter().any(|name| name.starts_with("a bus that wait")));
 }
 
+#[test]
+fn a_bus_has_two_threads_whatever_it_does_and_none_after_its_end() {
+    let bus = Bus::new("two threads");
+    let mine = || names_of_threads().into_iter().filter(|name| name.starts_with("two threads")).count();
+    bus.start().unwrap();
+    assert_eq!(mine(), 2);
+    bus.graceful().unwrap();
+    bus.stop().unwrap();
+    bus.start().unwrap();
+    assert_eq!(mine(), 2, "one runs listeners, the other watches the time");
+    bus.exit().unwrap();
+    assert_eq!(bus.block().code(), 0);
+    let before = std::time::Instant::now();
+    while mine() > 0 {
+        assert!(before.elapsed() < SOON, "{:?}", names_of_threads());
+        thread::yield_now(); // a thread that was joined is listed for a moment longer
+    }
+}
+
 fn names_of_threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok()).collect()

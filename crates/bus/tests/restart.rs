@@ -87,6 +87,25 @@ fn whoever_objects_to_a_restart_keeps_the_old_image_and_nothing_changes() {
 }
 
 #[test]
+fn whoever_panics_in_a_look_objects_and_whoever_returns_an_exit_ends_the_looking() {
+    let (bus, looked) = (Bus::new("site"), Transcript::new());
+    let panics = bus.on(RESTART).unwrap().subscribe("panics", |_| -> () { panic!("oh") });
+    let noted = looked.clone();
+    bus.on(RESTART).unwrap().subscribe("next", move |_| noted.note("next"));
+    let error = bus.restart().unwrap_err();
+    assert!(error.to_string().ends_with("'panics' panicked on 'restart': oh"), "{error}");
+    assert!(matches!(error, Error::Vetoed { asked: Verb::Restart, .. }));
+    assert_eq!((looked.take(), bus.exit_asked()), (vec!["next".to_owned()], None));
+
+    panics.unsubscribe();
+    bus.on(RESTART).unwrap().subscribe_at(1, "leaves", |_| Err(Exit::with_code(9, "the look").into()));
+    let error = bus.restart().unwrap_err();
+    assert!(matches!(error, Error::Interrupted { asked: Verb::Restart, .. }), "{error}");
+    assert_eq!(bus.block(), Exit::with_code(9, "the look"));
+    assert!(looked.lines().is_empty());
+}
+
+#[test]
 fn a_stop_listener_knows_that_what_survives_is_to_be_kept() {
     for restart in [false, true] {
         let (bus, heard) = (Bus::new("site"), Transcript::new());

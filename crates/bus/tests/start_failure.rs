@@ -102,17 +102,20 @@ fn the_thread_of_a_callback_gets_the_same_error() {
 
 #[test]
 fn everybody_who_joined_the_start_gets_it_and_only_after_the_exit() {
-    let (bus, gate) = (Bus::new("site"), Gate::new());
-    let (held, handle) = (gate.clone(), bus.handle());
+    let (bus, gate, leaving) = (Bus::new("site"), Gate::new(), Gate::new());
+    let (held, leaves) = (gate.clone(), leaving.clone());
     bus.on(START).unwrap().subscribe("http", move |_| -> anyhow::Result<()> {
         held.pass();
         Err(PortTaken(443).into())
     });
-    bus.on(EXIT).unwrap().subscribe("looks", move |_| assert_eq!(handle.state(), State::Exiting));
+    bus.on(EXIT).unwrap().subscribe("leaves", move |_| leaves.pass());
     let (first, together) = (bus.ask_start(), bus.ask_start());
     gate.wait_for_arrival(SOON);
     let tickets = [first, together, bus.ask_start()];
     gate.open();
+    leaving.wait_for_arrival(SOON);
+    assert!(tickets.iter().all(|ticket| ticket.outcome().is_none()), "the exit is not over");
+    leaving.open();
     for ticket in tickets {
         let error = ticket.wait_for(SOON).unwrap_err();
         assert_eq!(original(&error), &PortTaken(443));

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sitebus_bus::{Bus, EXIT, Exit, Limits, State, priority};
 use sitebus_testkit::{Gate, Recorder, Transcript};
@@ -58,14 +58,18 @@ fn one_that_does_not_end_in_time_is_named_and_left_behind() {
 
 #[test]
 fn the_limit_is_for_all_of_them_together() {
-    let bus = limited(Duration::from_millis(20));
+    let limit = Duration::from_secs(1);
+    let bus = limited(limit);
     let (recorder, gate) = (Recorder::of(&bus), Gate::new());
     for number in 0..50 {
         let held = gate.clone();
         bus.adopt(format!("number {number}"), thread::spawn(move || held.pass()));
     }
-    drop(bus.ask_exit(Exit::success("a test")));
+    bus.exit().unwrap();
+    let began = Instant::now();
     assert_eq!(bus.block().code(), 0);
+    // One after the other they would have had fifty times as long.
+    assert!(began.elapsed() < limit * 20, "{:?}", began.elapsed());
     assert_eq!(recorder.log().lines().iter().filter(|line| line.contains("left behind")).count(), 50);
     gate.open();
 }

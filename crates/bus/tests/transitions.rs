@@ -12,7 +12,9 @@
 
 use std::time::Duration;
 
-use sitebus_bus::{Bus, Done, EXIT, Error, Exit, START, STOP, SettingsMap, State, Ticket, Verb};
+use sitebus_bus::{
+    Bus, Commit, Done, EXIT, Error, Exit, GRACEFUL, START, STOP, SettingsMap, State, Ticket, Verb,
+};
 use sitebus_testkit::{Gate, Recorder, Transcript};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -410,7 +412,11 @@ fn one_thread_of_the_bus_runs_every_listener_whoever_asks() {
         let threads = threads.clone();
         move || threads.note(format!("{:?}", std::thread::current().id()))
     };
-    let [on_start, on_stop, on_exit, on_commit] = [(); 4].map(|()| note(&threads));
+    let [on_start, on_stop, on_exit, on_prepare, on_commit] = [(); 5].map(|()| note(&threads));
+    bus.on(GRACEFUL).unwrap().subscribe("prepares", move |_| {
+        on_prepare();
+        Ok(Commit::nothing())
+    });
     bus.on(START).unwrap().subscribe("starts", move |_| on_start());
     bus.on(STOP).unwrap().subscribe("stops", move |_| on_stop());
     bus.on(EXIT).unwrap().subscribe("exits", move |_| on_exit());
@@ -424,7 +430,7 @@ fn one_thread_of_the_bus_runs_every_listener_whoever_asks() {
     });
     bus.exit().unwrap();
     let lines = threads.lines();
-    assert_eq!(lines.len(), 4);
+    assert_eq!(lines.len(), 5);
     assert!(lines.iter().all(|line| *line == lines[0]), "{lines:?}");
     assert_ne!(lines[0], format!("{:?}", std::thread::current().id()));
 }
