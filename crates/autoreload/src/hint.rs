@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use crate::interest::Interest;
 use crate::mailbox::{Mailbox, News};
+use crate::scan::Snapshot;
 use crate::select::Selection;
 
 pub(crate) struct Hint {
@@ -26,9 +27,16 @@ pub(crate) struct Hint {
     /// Some folder may not be watched, but files in it may be looked at.
     blind: bool,
     watched: HashSet<PathBuf>,
-    interest: Arc<Mutex<Interest>>,
+    known: Arc<Mutex<Known>>,
     /// What is to be said about it.
     trouble: Option<String>,
+}
+
+/// By which events are judged.
+#[derive(Default)]
+struct Known {
+    interest: Interest,
+    files: Arc<Snapshot>,
 }
 
 impl Hint {
@@ -39,16 +47,16 @@ impl Hint {
             exhausted: false,
             blind: false,
             watched: HashSet::new(),
-            interest: Arc::default(),
+            known: Arc::default(),
             trouble: None,
         }
     }
 
     pub(crate) fn new(mailbox: &Arc<Mailbox>, selection: &Arc<Selection>) -> Hint {
         let mut hint = Hint::none();
-        let (mailbox, selection, interest) =
-            (Arc::clone(mailbox), Arc::clone(selection), Arc::clone(&hint.interest));
-        let handler = move |event| hear(event, &mailbox, &interest, &selection);
+        let (mailbox, selection, known) =
+            (Arc::clone(mailbox), Arc::clone(selection), Arc::clone(&hint.known));
+        let handler = move |event| hear(event, &mailbox, &known, &selection);
         match guarded(|| notify::recommended_watcher(handler)) {
             Ok(watcher) => hint.watcher = Some(watcher),
             Err(error) => hint.trouble = Some(no_events(&error)),
@@ -78,7 +86,7 @@ impl Hint {
 
     /// Watches these folders, and no others any more. True if there were new ones: whatever was read of them before has to be
     /// read again.
-    pub(crate) fn follow(&mut self, interest: Interest) -> bool {
+    pub(crate) fn follow(&mut self, interest: Interest, files: Arc<Snapshot>) -> bool {
         if self.watcher.is_none() {
             return false;
         }
@@ -87,11 +95,7 @@ impl Hint {
         let old =
             self.watched.iter().filter(|folder| !interest.contains(folder)).cloned().collect::<Vec<_>>();
         // Before the watch, or its first events would not matter to anybody.
-        let mut known = self.interest.lock();
-        if *known != interest {
-            *known = interest;
-        }
-        drop(known);
+        *self.known.lock() = Known { interest, files };
         for folder in old {
             self.watched.remove(&folder);
             if let Some(watcher) = &mut self.watcher {
@@ -106,6 +110,16 @@ impl Hint {
         fresh
     }
 
+    /// As a queue that ran over does.
+    #[cfg(test)]
+    pub(crate) fn lose_all(&mut self) {
+        for folder in &self.watched {
+            if let Some(watcher) = &mut self.watcher {
+                watcher.unwatch(folder).ok();
+            }
+        }
+    }
+
     fn watch(&mut self, folder: PathBuf, was_blind: bool) -> bool {
         if self.exhausted {
             return false;
@@ -116,7 +130,7 @@ impl Hint {
             Err(error) => {
                 if is_forbidden(&error) {
                     // In a folder that cannot be read, only files that are known by name can be seen.
-                    let named = !self.interest.lock().is_whole(&folder);
+                    let named = !self.known.lock().interest.is_whole(&folder);
                     self.blind |= named;
                     if named && !was_blind {
                         self.trouble = Some(no_watch(&folder, &error));
@@ -132,11 +146,13 @@ impl Hint {
 }
 
 /// Runs on the thread of notify.
-fn hear(event: notify::Result<Event>, mailbox: &Mailbox, interest: &Mutex<Interest>, selection: &Selection) {
+fn hear(event: notify::Result<Event>, mailbox: &Mailbox, known: &Mutex<Known>, selection: &Selection) {
     match event {
         Ok(event) if event.need_rescan() => mailbox.overflow(),
         Ok(Event { kind, paths, .. }) => {
-            let heard = interest.lock().hear(kind, &paths, selection);
+            let known = known.lock();
+            let heard = known.interest.hear(kind, &paths, selection, &known.files);
+            drop(known);
             if heard.matters {
                 mailbox.event(heard.moved);
             }
@@ -211,12 +227,12 @@ mod tests {
 
     #[test]
     fn an_overflow_without_a_path_is_news_about_everything() {
-        let (mailbox, interest) = (Mailbox::default(), Mutex::default());
+        let (mailbox, known) = (Mailbox::default(), Mutex::default());
         let selection = Selection::new(&Settings::default()).unwrap();
         let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
-        hear(Ok(overflow), &mailbox, &interest, &selection);
+        hear(Ok(overflow), &mailbox, &known, &selection);
         assert_eq!(mailbox.take_news(), News { moved: Vec::new(), all_moved: true });
-        hear(Err(notify::Error::generic("read failed")), &mailbox, &interest, &selection);
+        hear(Err(notify::Error::generic("read failed")), &mailbox, &known, &selection);
         assert_eq!(mailbox.take_news(), News { moved: Vec::new(), all_moved: true });
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 
+use crate::scan::Snapshot;
 use crate::select::Selection;
 
 /// All watched folders, as they are without symbolic links.
@@ -19,6 +20,14 @@ struct Room {
     whole: Option<PathBuf>,
     /// Only these matter.
     names: HashSet<OsString>,
+}
+
+/// What has happened to a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Written,
+    Created,
+    Moved,
 }
 
 /// What an event says.
@@ -52,20 +61,33 @@ impl Interest {
     }
 
     /// Reads change nothing, and there is one whenever a file is served: if they counted, a site would reload itself for ever.
-    pub(crate) fn hear(&self, kind: EventKind, paths: &[PathBuf], selection: &Selection) -> Heard {
-        let content = match kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+    /// `known` is what the last look has found. It knows what ignore files say, so a log file that is ignored can be written as
+    /// often as it likes; and a file that has just come has told so before.
+    pub(crate) fn hear(
+        &self,
+        kind: EventKind,
+        paths: &[PathBuf],
+        selection: &Selection,
+        known: &Snapshot,
+    ) -> Heard {
+        let what = match kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => What::Written,
             EventKind::Access(_) => return Heard::default(),
-            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => true,
-            EventKind::Create(CreateKind::File) => true,
-            _ => false,
+            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => What::Written,
+            EventKind::Create(CreateKind::File) => What::Created,
+            _ => What::Moved,
         };
-        let moved = if content { Vec::new() } else { paths.to_vec() };
-        let matters = paths.iter().any(|path| self.matters(path, content, selection));
+        let counts = |path: &Path| match what {
+            What::Written => known.contains_key(path),
+            What::Created => !selection.rejects(path),
+            What::Moved => true, // it may be a folder, which the globs for files say nothing about
+        };
+        let matters = paths.iter().any(|path| self.matters(path, counts));
+        let moved = if what == What::Moved { paths.to_vec() } else { Vec::new() };
         Heard { matters, moved }
     }
 
-    fn matters(&self, path: &Path, content: bool, selection: &Selection) -> bool {
+    fn matters(&self, path: &Path, counts: impl Fn(&Path) -> bool) -> bool {
         if self.contains(path) {
             return true;
         }
@@ -73,10 +95,7 @@ impl Interest {
         else {
             return false;
         };
-        let counts = |spelled: &PathBuf| {
-            // What was renamed may be a folder, which the globs for files say nothing about.
-            !content || !selection.rejects(&spelled.join(name))
-        };
+        let counts = |spelled: &PathBuf| counts(&spelled.join(name));
         room.names.contains(name) || room.whole.as_ref().is_some_and(counts)
     }
 }
@@ -89,6 +108,7 @@ mod tests {
 
     use super::*;
     use crate::settings::Settings;
+    use crate::stamp::Stamp;
 
     fn interest() -> Interest {
         let mut interest = Interest::default();
@@ -103,7 +123,8 @@ mod tests {
             include: vec!["/*.html".to_owned()],
             ..Settings::default()
         };
-        interest().hear(kind, &[path.into()], &Selection::new(&settings).unwrap())
+        let known = Snapshot::from([("/current/a.html".into(), Stamp::Missing)]);
+        interest().hear(kind, &[path.into()], &Selection::new(&settings).unwrap(), &known)
     }
 
     const WRITTEN: EventKind = EventKind::Modify(ModifyKind::Data(DataChange::Any));
@@ -120,11 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn in_a_whole_folder_what_the_globs_take_matters() {
+    fn in_a_whole_folder_what_is_known_and_what_the_globs_take_matters() {
+        let created = EventKind::Create(CreateKind::File);
         assert!(hears(WRITTEN, "/srv/site/a.html").matters);
-        assert!(!hears(WRITTEN, "/srv/site/a.log").matters);
-        assert!(!hears(WRITTEN, "/srv/site/.a.html.swp").matters);
-        assert!(!hears(WRITTEN, "/srv/other/a.html").matters);
+        assert!(!hears(WRITTEN, "/srv/site/ignored.html").matters);
+        assert!(hears(created, "/srv/site/b.html").matters);
+        assert!(!hears(created, "/srv/site/b.log").matters);
+        assert!(!hears(created, "/srv/site/.b.html.swp").matters);
+        assert!(!hears(created, "/srv/other/b.html").matters);
     }
 
     #[test]

@@ -86,6 +86,11 @@ impl Mailbox {
         self.wait_for(until, |state| state.event.take().map(Woken::Event))
     }
 
+    /// The event that has come, without waiting.
+    pub(crate) fn take_event(&self) -> Option<Instant> {
+        self.state.lock().event.take()
+    }
+
     /// Waits for the end of the command; events wait.
     pub(crate) fn wait_done(&self, until: Option<Instant>) -> Woken {
         self.wait_for(until, |state| std::mem::take(&mut state.done).then_some(Woken::Done))

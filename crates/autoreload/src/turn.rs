@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sitebus_bus::Level;
 
-use crate::mailbox::{Mailbox, Woken};
+use crate::mailbox::Mailbox;
 use crate::scan::{Change, How, Snapshot, differences};
 use crate::settle::Settle;
 use crate::tell::Tell;
@@ -47,19 +47,15 @@ pub(crate) fn settle(
                 tell.log(Level::Info, "the program is being replaced; it is waited for until it is complete");
             }
         }
-        match mailbox.wait(Some(until)) {
-            Woken::Stop => return Settled::Stopped,
-            Woken::Event(at) if !settle.is_over(at) => {
-                settle.disturb(at);
-                continue;
-            }
-            _ => {}
+        // Events alone disturb nothing: they may be of files that do not count.
+        if !mailbox.rest(until) {
+            return Settled::Stopped;
         }
-        let before = watch.seen().clone();
+        let last_event = mailbox.take_event();
+        let before = watch.seen();
         let changes = watch.look();
-        let now = Instant::now();
-        if *watch.seen() != before && !settle.is_over(now) {
-            settle.disturb(now);
+        if watch.seen() != before && !settle.is_over(Instant::now()) {
+            settle.disturb(last_event.unwrap_or_else(Instant::now));
         } else if !changes.is_empty() && !program_is_incomplete(&changes, watch) {
             return Settled::Changes(changes);
         }
@@ -102,7 +98,7 @@ impl Outputs {
     /// After a run: whether something was changed meanwhile that the command has to see.
     pub(crate) fn must_run_again(&mut self, before: &Snapshot, watch: &Watch) -> bool {
         let program = watch.program.as_ref().map(|program| &program.path);
-        let changes = differences(before, watch.seen()).into_iter().map(|change| change.path);
+        let changes = differences(before, &watch.seen()).into_iter().map(|change| change.path);
         let fresh = changes
             .filter(|path| Some(path) != program && !self.known.contains(path))
             .collect::<HashSet<_>>();

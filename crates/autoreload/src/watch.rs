@@ -44,7 +44,7 @@ pub(crate) struct Watch {
     hint: Hint,
     mailbox: Arc<Mailbox>,
     baseline: Snapshot,
-    now: Snapshot,
+    now: Arc<Snapshot>,
     /// Where the watched paths can change on their way.
     stations: Vec<Station>,
     stations_found: Option<Instant>,
@@ -76,7 +76,7 @@ impl Watch {
             hint,
             mailbox,
             baseline: Snapshot::new(),
-            now: Snapshot::new(),
+            now: Arc::default(),
             stations: Vec::new(),
             stations_found: None,
             looked: Instant::now(),
@@ -90,7 +90,7 @@ impl Watch {
         let named = self.list.named();
         self.adopted = named.keys().cloned().collect();
         self.look_at_all();
-        self.baseline = self.now.clone();
+        self.baseline = (*self.now).clone();
         for (path, stamp) in named {
             self.begin_with(path, stamp);
         }
@@ -114,13 +114,13 @@ impl Watch {
     }
 
     /// What the last look has found.
-    pub(crate) fn seen(&self) -> &Snapshot {
-        &self.now
+    pub(crate) fn seen(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.now)
     }
 
     /// What was seen then has been acted on.
-    pub(crate) fn accept(&mut self, seen: Snapshot) {
-        self.baseline = seen;
+    pub(crate) fn accept(&mut self, seen: &Snapshot) {
+        self.baseline = seen.clone();
     }
 
     /// When to look without an event.
@@ -205,7 +205,7 @@ impl Watch {
             if let Some(except) = &self.except {
                 scan.files.remove(except);
             }
-            self.now = scan.files;
+            self.now = Arc::new(scan.files);
             if !self.follow(scan.folders) {
                 break;
             }
@@ -230,6 +230,44 @@ impl Watch {
         for (real, found) in folders {
             interest.in_whole(real, found);
         }
-        self.hint.follow(interest)
+        self.hint.follow(interest, Arc::clone(&self.now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+    use std::fs;
+
+    use super::*;
+    use crate::mailbox::Woken;
+
+    #[test]
+    fn after_an_overflow_all_is_looked_at_and_watched_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("pages")).unwrap();
+        let settings = Settings { program: crate::Program::Unwatched, ..Settings::of([folder.path()]) };
+        let (mailbox, selection) =
+            (Arc::new(Mailbox::default()), Arc::new(Selection::new(&settings).unwrap()));
+        let list = Arc::new(List::new("/".into()));
+        let mut watch = Watch::begin(&settings, Path::new("/"), selection, list, Arc::clone(&mailbox));
+        let look = |watch: &mut Watch| {
+            let changes = watch.look();
+            let seen = watch.seen();
+            watch.accept(&seen);
+            changes.len()
+        };
+        assert_eq!(look(&mut watch), 0);
+
+        watch.hint.lose_all();
+        fs::write(folder.path().join("pages/a"), "1").unwrap();
+        mailbox.overflow();
+        assert_eq!(look(&mut watch), 1, "what the lost events would have told");
+        while mailbox.wait(Some(Instant::now())) != Woken::Time {}
+        fs::write(folder.path().join("pages/a"), "22").unwrap();
+        let woken = mailbox.wait(Some(Instant::now() + SAFETY / 2));
+        assert!(matches!(woken, Woken::Event(_)), "{woken:?}");
+        assert_eq!(look(&mut watch), 1);
     }
 }

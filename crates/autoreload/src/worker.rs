@@ -105,7 +105,8 @@ impl Worker {
             let outcome = self.prepare(&before)?;
             changes = self.watch.changes();
             if let Some(why) = outcome {
-                self.watch.accept(self.watch.seen().clone());
+                let seen = self.watch.seen();
+                self.watch.accept(&seen);
                 let what = describe(&changes, &self.folder);
                 let message = format!("{what}, but {why}: the running version stays until the next change");
                 self.tell.log(Level::Error, message);
@@ -115,8 +116,8 @@ impl Worker {
             let Some(settled) = self.settle(Instant::now())? else { return Ok(()) };
             changes = settled;
         }
-        let seen = self.watch.seen().clone();
-        self.carry_out(&changes, seen);
+        let seen = self.watch.seen();
+        self.carry_out(&changes, &seen);
         Ok(())
     }
 
@@ -124,7 +125,7 @@ impl Worker {
     fn prepare(&mut self, before: &Before) -> Result<Option<String>, Stopped> {
         self.outputs.begin();
         loop {
-            let seen = self.watch.seen().clone();
+            let seen = self.watch.seen();
             self.tell.log(
                 Level::Info,
                 format!(
@@ -146,7 +147,7 @@ impl Worker {
         }
     }
 
-    fn carry_out(&mut self, changes: &[Change], seen: Snapshot) {
+    fn carry_out(&mut self, changes: &[Change], seen: &Snapshot) {
         self.watch.accept(seen);
         let what = describe(changes, &self.folder);
         let doing = match self.settings.action {

@@ -5,8 +5,10 @@
 mod site;
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use site::{LONG, Site, folder, publishing, save_atomically};
 use sitebus_autoreload::Settings;
@@ -195,4 +197,26 @@ fn globs_and_ignore_files_decide_what_counts() {
         site.write(name, "1");
     }
     site.expect_nothing_but("pages/a.html");
+}
+
+#[test]
+fn an_ignored_log_that_is_written_all_the_time_delays_nothing() {
+    let folder = folder();
+    fs::write(folder.path().join(".gitignore"), "*.log\n").unwrap();
+    let site = Site::with(Settings { settle_limit: 10 * LONG, ..publishing(&folder, ["."]) }, folder);
+    let (path, over) = (site.path("site.log"), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut log = File::create(path).unwrap();
+            let begun = Instant::now();
+            while !over.load(Ordering::Relaxed) && begun.elapsed() < 2 * LONG {
+                log.write_all(b"a line\n").unwrap();
+            }
+        });
+        for round in 0..5 {
+            site.write("a", &"x".repeat(round + 1));
+            site.expect("a");
+        }
+        over.store(true, Ordering::Relaxed);
+    });
 }
