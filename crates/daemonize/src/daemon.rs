@@ -11,6 +11,7 @@ use sitebus_bus::{
 use sitebus_os::detach::redirect_output;
 use sitebus_os::parcel::Item;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -28,12 +29,14 @@ struct Inner {
     settings: Mutex<Settings>,
     start: Mutex<Option<Ticket>>,
     note: Mutex<Option<String>>,
+    /// Where the program was started.
+    base: PathBuf,
 }
 
 impl Daemon {
-    pub(crate) fn new(settings: Settings, line: Line, note: Option<String>) -> Daemon {
+    pub(crate) fn new(settings: Settings, base: PathBuf, line: Line, note: Option<String>) -> Daemon {
         let (settings, note) = (Mutex::new(settings), Mutex::new(note));
-        Daemon { inner: Arc::new(Inner { line, settings, start: Mutex::default(), note }) }
+        Daemon { inner: Arc::new(Inner { line, settings, start: Mutex::default(), note, base }) }
     }
 
     /// Tells the launcher that all is well: for a program whose bus is not all there is to wait for, or that has none.
@@ -135,12 +138,12 @@ impl Inner {
 /// The log file can be another one; the rest was done once and for all.
 fn reload_settings(inner: &Arc<Inner>, reload: &Graceful) -> anyhow::Result<Commit> {
     let Some(new) = reload.get::<Settings>() else { return Ok(Commit::nothing()) };
+    let new = Settings::clone(&new).resolved(&inner.base);
     let current = inner.settings.lock().clone();
-    if *new == current {
+    if new == current {
         return Ok(Commit::nothing());
     }
-    let same_but_output =
-        Settings { output: current.output.clone(), owner: current.owner, ..Settings::clone(&new) };
+    let same_but_output = Settings { output: current.output.clone(), owner: current.owner, ..new.clone() };
     anyhow::ensure!(
         same_but_output == current && new.output != Output::Keep,
         "how the process left its terminal cannot change while it runs, but for the file that it writes to; stop and start it"
@@ -149,7 +152,7 @@ fn reload_settings(inner: &Arc<Inner>, reload: &Graceful) -> anyhow::Result<Comm
     let inner = Arc::clone(inner);
     Ok(Commit::new(move || {
         redirect_output(&output)?;
-        *inner.settings.lock() = Settings::clone(&new);
+        *inner.settings.lock() = new;
         Ok(())
     }))
 }

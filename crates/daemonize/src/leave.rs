@@ -10,9 +10,10 @@ use sitebus_os::alone::Alone;
 use sitebus_os::detach::{self, Surroundings, detach};
 use sitebus_os::identity::Umask;
 use sitebus_os::parcel::Inherited;
+use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A process leaves its terminal once in its life.
@@ -83,18 +84,18 @@ impl Daemonize {
             }
             _ => {}
         }
-        let (surroundings, written) = surroundings(&self.settings)?;
+        let base = base()?;
+        let settings = self.settings.resolved(&base);
+        let (surroundings, written) = surroundings(&settings)?;
         // What is in the buffer would be written by both. If it cannot be written now, it could not be later either.
         let _ = io::stdout().flush();
         let _ = io::stderr().flush();
         let side = detach(alone, surroundings)?;
         LEFT.store(true, Ordering::SeqCst);
         Ok(match side {
-            detach::Side::Launcher(watch) => {
-                Side::Launcher(Launcher::new(watch, self.settings.output, written))
-            }
+            detach::Side::Launcher(watch) => Side::Launcher(Launcher::new(watch, settings.output, written)),
             detach::Side::Daemon(pipe) => {
-                Side::Daemon(Daemon::new(self.settings, Line::new(Some(pipe)), None))
+                Side::Daemon(Daemon::new(settings, base, Line::new(Some(pipe)), None))
             }
         })
     }
@@ -107,11 +108,13 @@ impl Daemonize {
     /// # Errors
     /// [`DaemonizeError`], if it is the directory or the umask that is wrong.
     pub fn again(self) -> Result<Daemon, DaemonizeError> {
-        let only_around = Settings { output: Output::Keep, ..self.settings.clone() };
+        let base = base()?;
+        let settings = self.settings.resolved(&base);
+        let only_around = Settings { output: Output::Keep, ..settings.clone() };
         let (mut around, _) = surroundings(&only_around)?;
-        let reopened = match &self.settings.output {
+        let reopened = match &settings.output {
             Output::Keep => Ok(None),
-            output => open_output(output, self.settings.owner).map(Some),
+            output => open_output(output, settings.owner).map(Some),
         };
         let (output, note) = match reopened {
             Ok(output) => (output, None),
@@ -122,8 +125,13 @@ impl Daemonize {
         around.output = output;
         around.settle()?;
         LEFT.store(true, Ordering::SeqCst);
-        Ok(Daemon::new(self.settings, Line::new(None), note))
+        Ok(Daemon::new(settings, base, Line::new(None), note))
     }
+}
+
+/// What relative paths count from.
+fn base() -> Result<PathBuf, DaemonizeError> {
+    env::current_dir().map_err(failed("directory", Path::new(".")))
 }
 
 /// Opens all there is to open. Also returns how long the log file was before.

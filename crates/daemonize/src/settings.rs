@@ -1,6 +1,6 @@
 //! What the daemon has around it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How the process leaves the terminal. By [`default`](Settings::default) its output goes nowhere, and neither directory nor
 /// umask changes.
@@ -20,6 +20,17 @@ pub struct Settings {
     pub forking_service: bool,
 }
 
+impl Settings {
+    /// Paths have to mean the same after a change of directory.
+    pub(crate) fn resolved(mut self, base: &Path) -> Settings {
+        if let Output::File(path) = &self.output {
+            self.output = Output::File(base.join(path));
+        }
+        self.directory = self.directory.map(|directory| base.join(directory));
+        self
+    }
+}
+
 /// Where what the daemon prints goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Output {
@@ -28,6 +39,7 @@ pub enum Output {
     Null,
     /// Where it goes already. The terminal is then still in use, and noticed if it is closed.
     Keep,
-    /// Appended to this file; a new one has mode 0640, less the umask. It is opened anew on `topics::REOPEN`.
+    /// Appended to this file; a new one has mode 0640, less the umask. It is opened anew on `topics::REOPEN`. A relative path
+    /// counts from where the program was started.
     File(PathBuf),
 }

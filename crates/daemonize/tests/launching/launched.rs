@@ -148,8 +148,9 @@ impl Launched {
         }
     }
 
-    /// Waits until the site has made this file.
+    /// Waits until the site has made this file, and the launcher has said who makes it.
     pub(crate) fn await_file(&self, name: &str) {
+        self.launcher().wait_for_line("daemon ", LONG).unwrap();
         let (path, deadline) = (self.path(name), Instant::now() + LONG);
         while !path.exists() {
             assert!(Instant::now() < deadline, "{name} does not appear: {}", self.errors());

@@ -18,56 +18,39 @@ use sitebus_os::signal::Signal;
 use sitebus_testkit::own_process::ended_by;
 use sitebus_testkit::window::Window;
 
-const TESTS: &[harness::Test] = &[
-    ("the_launcher_returns_when_the_bus_is_started", the_launcher_returns_when_the_bus_is_started),
-    (
-        "a_failed_start_is_the_launchers_message_and_status",
-        a_failed_start_is_the_launchers_message_and_status,
-    ),
-    (
-        "a_failure_is_passed_on_even_if_the_program_says_nothing",
-        a_failure_is_passed_on_even_if_the_program_says_nothing,
-    ),
-    ("a_panic_is_passed_on", a_panic_is_passed_on),
-    ("an_exit_before_started_is_a_failure_with_its_code", an_exit_before_started_is_a_failure_with_its_code),
-    ("a_crash_before_started_names_the_signal", a_crash_before_started_names_the_signal),
-    (
-        "a_status_before_started_is_told_with_what_was_written",
-        a_status_before_started_is_told_with_what_was_written,
-    ),
-    ("success_without_started_is_a_failure", success_without_started_is_a_failure),
-    ("a_start_that_takes_too_long_is_ended", a_start_that_takes_too_long_is_ended),
-    (
-        "an_interrupt_ends_the_daemon_and_then_the_launcher",
-        an_interrupt_ends_the_daemon_and_then_the_launcher,
-    ),
-    ("a_second_interrupt_kills_it", a_second_interrupt_kills_it),
-    ("a_launcher_that_is_killed_leaves_the_daemon_alone", a_launcher_that_is_killed_leaves_the_daemon_alone),
-    (
-        "the_daemon_has_no_terminal_and_outlives_the_one_it_was_started_from",
-        the_daemon_has_no_terminal_and_outlives_the_one_it_was_started_from,
-    ),
-    (
-        "a_terminal_that_is_closed_meanwhile_ends_the_start",
-        a_terminal_that_is_closed_meanwhile_ends_the_start,
-    ),
-    ("the_streams_are_null_and_the_log_file", the_streams_are_null_and_the_log_file),
-    ("the_log_file_is_opened_anew", the_log_file_is_opened_anew),
-    (
-        "a_log_file_that_cannot_be_is_told_before_anything_has_begun",
-        a_log_file_that_cannot_be_is_told_before_anything_has_begun,
-    ),
-    ("umask_and_directory_change_only_if_told_to", umask_and_directory_change_only_if_told_to),
-    ("a_process_leaves_its_terminal_once", a_process_leaves_its_terminal_once),
-    ("after_a_restart_the_same_process_is_the_daemon", after_a_restart_the_same_process_is_the_daemon),
-    ("threads_are_listed_and_refused", threads_are_listed_and_refused),
-    (
-        "a_service_manager_that_expects_the_foreground_is_named",
-        a_service_manager_that_expects_the_foreground_is_named,
-    ),
-    ("a_limit_on_processes_is_named", a_limit_on_processes_is_named),
-    ("nohup_and_ignored_children_change_nothing", nohup_and_ignored_children_change_nothing),
-];
+macro_rules! tests {
+    ($($name:ident)*) => { &[$((stringify!($name), $name)),*] };
+}
+
+const TESTS: &[harness::Test] = tests! {
+    the_launcher_returns_when_the_bus_is_started
+    a_failed_start_is_the_launchers_message_and_status
+    a_failure_is_passed_on_even_if_the_program_says_nothing
+    a_panic_is_passed_on
+    an_exit_before_started_is_a_failure_with_its_code
+    a_crash_before_started_names_the_signal
+    a_status_before_started_is_told_with_what_was_written
+    success_without_started_is_a_failure
+    a_start_that_takes_too_long_is_ended
+    an_interrupt_ends_the_daemon_and_then_the_launcher
+    a_second_interrupt_kills_it
+    a_launcher_that_is_killed_leaves_the_daemon_alone
+    the_daemon_has_no_terminal_and_outlives_the_one_it_was_started_from
+    a_terminal_that_is_closed_meanwhile_ends_the_start
+    the_streams_are_null_and_the_log_file
+    the_log_file_is_opened_anew
+    a_reload_may_name_another_log_file_and_nothing_else
+    a_relative_log_file_stays_where_it_was_when_the_directory_changes
+    who_is_not_root_any_more_opens_its_own_log_file_anew
+    a_log_file_that_cannot_be_is_told_before_anything_has_begun
+    umask_and_directory_change_only_if_told_to
+    a_process_leaves_its_terminal_once
+    after_a_restart_the_same_process_is_the_daemon
+    threads_are_listed_and_refused
+    a_service_manager_that_expects_the_foreground_is_named
+    a_limit_on_processes_is_named
+    nohup_and_ignored_children_change_nothing
+};
 
 fn main() -> ExitCode {
     if let Some(status) = site::run() {
@@ -256,6 +239,40 @@ fn the_log_file_is_opened_anew() {
     assert_eq!(site.ask("reopen"), "reopened\n");
     assert_eq!(fs::read_to_string(&log).unwrap(), "printed\ncomplained\n");
     assert_eq!(fs::read_to_string(&old).unwrap(), "printed\ncomplained\n");
+}
+
+fn a_reload_may_name_another_log_file_and_nothing_else() {
+    let mut site = Launched::start(plan("starts"));
+    site.end();
+    assert_eq!(site.ask("log elsewhere"), "reloaded");
+    assert_eq!(fs::read_to_string(site.path("other.log")).unwrap(), "printed\ncomplained\n");
+    let veto = site.ask("another umask");
+    assert!(veto.contains("how the process left its terminal cannot change while it runs"), "{veto}");
+    assert_eq!(site.fact("umask"), "0022");
+}
+
+fn a_relative_log_file_stays_where_it_was_when_the_directory_changes() {
+    let mut site = Launched::prepare();
+    let mut command = plan("logs beside");
+    command.current_dir(site.path(""));
+    site.launch(command);
+    assert_eq!(site.end(), (Some(0), String::new()));
+    assert_eq!(site.fact("folder"), "/");
+    fs::rename(site.path("site.log"), site.path("site.log.1")).unwrap();
+    assert_eq!(site.ask("reopen"), "reopened\n");
+    assert_eq!(fs::read_to_string(site.path("site.log")).unwrap(), "printed\ncomplained\n");
+}
+
+fn who_is_not_root_any_more_opens_its_own_log_file_anew() {
+    if !is_root() {
+        return;
+    }
+    let mut site = Launched::prepare();
+    fs::set_permissions(site.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    site.launch(plan("drops root"));
+    assert_eq!(site.end(), (Some(0), String::new()));
+    assert_eq!(site.ask("reopen"), "reopened\n");
+    assert_eq!(fs::read_to_string(site.path("site.log")).unwrap(), "printed\ncomplained\n".repeat(2));
 }
 
 fn a_log_file_that_cannot_be_is_told_before_anything_has_begun() {

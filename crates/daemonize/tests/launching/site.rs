@@ -11,7 +11,7 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 use nix::sys::resource::{Resource, setrlimit};
-use sitebus_bus::{Bus, Exit, Handle, Start, priority, topics};
+use sitebus_bus::{Bus, Exit, Handle, SettingsMap, Start, priority, topics};
 use sitebus_daemonize::{Daemon, Daemonize, Output, PATIENCE, Settings, Side};
 use sitebus_os::alone::Alone;
 use sitebus_os::identity::{Group, Identity, User};
@@ -65,24 +65,29 @@ fn prepare(plan: &str) {
             second.unwrap();
             wait.recv().unwrap();
         }
-        "may not fork" => become_somebody(1),
-        "may fork once" => become_somebody(2),
+        "may not fork" => become_somebody_with(1),
+        "may fork once" => become_somebody_with(2),
         _ => {}
     }
 }
 
 /// Root has no limit on processes. Nobody else is this user, so it has but this one.
-fn become_somebody(processes: u64) {
-    let (user, group) = (User::find("61240").unwrap(), Group::find("61240").unwrap());
+fn become_somebody_with(processes: u64) {
+    become_user("61240");
+    setrlimit(Resource::RLIMIT_NPROC, processes, processes).unwrap();
+}
+
+fn become_user(number: &str) {
+    let (user, group) = (User::find(number).unwrap(), Group::find(number).unwrap());
     let somebody = Identity { user, group, groups: [].into(), keep: None };
     let _ = somebody.assume().unwrap();
-    setrlimit(Resource::RLIMIT_NPROC, processes, processes).unwrap();
 }
 
 fn settings(plan: &str, folder: &Path) -> Settings {
     let mut settings = Settings::default();
     settings.output = match plan {
         "keeps its output" | "may not fork" | "may fork once" => Output::Keep,
+        "logs beside" => Output::File("site.log".into()),
         "prints to nowhere" => Output::Null,
         "cannot log" => Output::File(folder.join("no-such-folder/site.log")),
         _ => Output::File(folder.join("site.log")),
@@ -90,6 +95,12 @@ fn settings(plan: &str, folder: &Path) -> Settings {
     if plan == "elsewhere" {
         settings.umask = Some(0o027);
         settings.directory = Some(folder.to_owned());
+    }
+    if plan == "logs beside" {
+        settings.directory = Some("/".into());
+    }
+    if plan == "drops root" {
+        settings.owner = Some((61241, 61241));
     }
     settings.forking_service = plan == "forking service";
     settings
@@ -147,16 +158,21 @@ fn begin(plan: &str, folder: &Path, bus: &Handle, start: &Start) -> anyhow::Resu
                 thread::park();
             }
         }
-        _ => answer(folder, bus),
+        "drops root" => {
+            answer(plan, folder, bus)?;
+            become_user("61241");
+            Ok(())
+        }
+        _ => answer(plan, folder, bus),
     }
 }
 
 /// Answers questions, one a connection.
-fn answer(folder: &Path, bus: &Handle) -> anyhow::Result<()> {
+fn answer(plan: &str, folder: &Path, bus: &Handle) -> anyhow::Result<()> {
     print_to_both();
     let _ = fs::remove_file(folder.join("socket")); // the image before this one left it
     let listener = UnixListener::bind(folder.join("socket"))?;
-    let bus = bus.clone();
+    let (bus, plan, folder) = (bus.clone(), plan.to_owned(), folder.to_owned());
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.unwrap());
@@ -169,6 +185,12 @@ fn answer(folder: &Path, bus: &Handle) -> anyhow::Result<()> {
                     bus.on(topics::REOPEN).unwrap().publish(&()).unwrap();
                     print_to_both();
                     say("reopened\n");
+                }
+                "log elsewhere" => say(&reload(&bus, &plan, &folder, |settings| {
+                    settings.output = Output::File(folder.join("other.log"));
+                })),
+                "another umask" => {
+                    say(&reload(&bus, &plan, &folder, |settings| settings.umask = Some(0o077)))
                 }
                 "restart" => {
                     say("restarts\n");
@@ -210,6 +232,14 @@ fn facts() -> String {
         link("fd/2"),
         pipes.join(" "),
     )
+}
+
+fn reload(bus: &Handle, plan: &str, folder: &Path, change: impl FnOnce(&mut Settings)) -> String {
+    let mut settings = settings(plan, folder);
+    change(&mut settings);
+    let outcome = bus.ask_graceful(SettingsMap::new().with(settings)).wait();
+    print_to_both();
+    outcome.map_or_else(|error| error.to_string(), |_| "reloaded".to_owned())
 }
 
 fn print_to_both() {
