@@ -190,7 +190,7 @@ fn answer(plan: &str, folder: &Path, bus: &Handle) -> anyhow::Result<()> {
                     settings.output = Output::File(folder.join("other.log"));
                 })),
                 "another umask" => {
-                    say(&reload(&bus, &plan, &folder, |settings| settings.umask = Some(0o077)))
+                    say(&reload(&bus, &plan, &folder, |settings| settings.umask = Some(0o077)));
                 }
                 "restart" => {
                     say("restarts\n");
