@@ -29,7 +29,7 @@ pub(crate) enum Command {
     ///
     /// Ends on Ctrl-C and on SIGTERM, and reads the file again on SIGHUP. A second signal cuts short what is still
     /// running, a third one ends the process at once.
-    Run(SiteArgs),
+    Run(RunArgs),
     /// Say whether a site file is right, without starting anything
     Check {
         #[command(flatten)]
@@ -44,6 +44,15 @@ pub(crate) enum Command {
         #[arg(default_value = ".")]
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) site: SiteArgs,
+    /// Restart the site when its files change: those that [autoreload] names, the site file, and the program itself
+    #[arg(long)]
+    pub(crate) autoreload: bool,
 }
 
 #[derive(Debug, ClapArgs)]

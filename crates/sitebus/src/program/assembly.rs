@@ -9,10 +9,10 @@ use super::Program;
 use crate::front::{App, Front};
 use crate::signals::{Action, Signal};
 use crate::site::{
-    HttpSection, Known, LogSection, Report, RouteSections, Section, SignalsSection, SiteFile, SiteSection,
-    Spanned,
+    AutoreloadSection, DaemonSection, HttpSection, Known, LogSection, PidfileSection, PrivilegesSection,
+    Report, RouteSections, Section, SignalsSection, SiteFile, SiteSection, Spanned,
 };
-use crate::{Limits, http, signals};
+use crate::{Limits, autoreload, daemonize, http, log, pidfile, privileges, signals};
 
 /// Where a site comes from, to be read again at every reload.
 pub(crate) struct Source {
@@ -20,6 +20,8 @@ pub(crate) struct Source {
     pub(crate) overrides: Vec<String>,
     pub(crate) known: Known,
     pub(crate) apps: Arc<BTreeMap<String, App>>,
+    /// Files are watched whatever the file says.
+    pub(crate) autoreload: bool,
 }
 
 /// A site that is right, as values.
@@ -31,6 +33,12 @@ pub(crate) struct Plan {
     pub(crate) http: Option<http::Settings>,
     pub(crate) front: Front,
     pub(crate) signals: signals::Settings,
+    pub(crate) log: log::Settings,
+    pub(crate) daemon: daemonize::Settings,
+    pub(crate) pidfile: Option<pidfile::Settings>,
+    pub(crate) privileges: privileges::Settings,
+    /// None unless files are to be watched.
+    pub(crate) autoreload: Option<autoreload::Settings>,
     pub(crate) limits: Limits,
     pub(crate) routes: usize,
     pub(crate) file: SiteFile,
@@ -53,12 +61,24 @@ impl Source {
         let routes = section::<RouteSections>(&file, "route")?;
         let log = section::<LogSection>(&file, "log")?;
         let signals = section::<SignalsSection>(&file, "signals")?;
+        let daemon = section::<DaemonSection>(&file, "daemon")?;
+        let pidfile = file.section::<PidfileSection>("pidfile")?;
+        let privileges = section::<PrivilegesSection>(&file, "privileges")?;
+        let autoreload = section::<AutoreloadSection>(&file, "autoreload")?;
+        let folder = file.folder();
         let name = site.name.as_ref().map_or_else(|| name_of(&self.path), |name| name.to_string());
+        let state = site
+            .state
+            .as_ref()
+            .map_or_else(|| folder.join(".sitebus").join(&name), |state| folder.join(&**state));
+        let watched = self.autoreload || autoreload.enabled == Some(true);
         Ok(Plan {
-            state: site.state.as_ref().map_or_else(
-                || file.folder().join(".sitebus").join(&name),
-                |state| file.folder().join(&**state),
-            ),
+            log: log.settings(folder),
+            daemon: daemon.settings(folder, &state),
+            pidfile: pidfile.map(|section| section.settings(folder)),
+            privileges: privileges.settings(),
+            autoreload: watched.then(|| self.watched(&autoreload, &file, &state)),
+            state,
             name,
             front: self.front(&routes, &file)?,
             signals: signals.settings(signal_defaults(&http)),
@@ -67,6 +87,13 @@ impl Source {
             routes: routes.list().len(),
             file,
         })
+    }
+
+    /// The site file itself is watched too.
+    fn watched(&self, section: &AutoreloadSection, file: &SiteFile, state: &Path) -> autoreload::Settings {
+        let mut settings = section.settings(file.folder(), state);
+        settings.paths.push(file.path().to_owned());
+        settings
     }
 
     fn front(&self, routes: &RouteSections, file: &SiteFile) -> Result<Front, Report> {

@@ -11,7 +11,8 @@ use crate::site::{Problem, Report, SiteSection};
 
 pub(crate) fn check(program: Program, args: SiteArgs, json: bool) -> ExitCode {
     let Program { known, apps, .. } = program;
-    let source = Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps) };
+    let source =
+        Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps), autoreload: false };
     // Printing can fail only where nobody reads.
     match source.read() {
         Ok(site) => {

@@ -9,7 +9,7 @@ use super::assembly::{Plan, Source};
 use super::sections::Offer;
 use super::state::StateFolder;
 use crate::front::Swap;
-use crate::{Commit, Graceful, Handle, Level, Limits, Plugin, priority, signals};
+use crate::{Commit, Graceful, Handle, Level, Limits, Plugin, autoreload, pidfile, priority, signals};
 
 struct Reload {
     source: Arc<Source>,
@@ -29,6 +29,8 @@ struct Fixed {
     threads: Option<usize>,
     limits: Limits,
     signals: signals::Settings,
+    pidfile: Option<pidfile::Settings>,
+    autoreload: Option<autoreload::Settings>,
 }
 
 pub(crate) fn subscribe(
@@ -62,6 +64,8 @@ impl Reload {
         if let Some(settings) = site.http {
             reload.offer(settings);
         }
+        reload.offer(site.log);
+        reload.offer(site.privileges);
         let routes = self.routes.clone();
         Ok(Commit::new(move || {
             drop(routes.replace(site.front));
@@ -78,11 +82,13 @@ impl Fixed {
             threads: site.http.as_ref().map(|http| http.threads),
             limits: site.limits,
             signals: site.signals.clone(),
+            pidfile: site.pidfile.clone(),
+            autoreload: site.autoreload.clone(),
         }
     }
 
     fn compare(&self, new: &Plan) -> anyhow::Result<()> {
-        let Fixed { name, state, threads, limits, signals } = self;
+        let Fixed { name, state, threads, limits, signals, pidfile, autoreload } = self;
         ensure!(
             *name == new.name,
             "`name` in [site] cannot change from '{name}' while the site runs; restart it"
@@ -103,6 +109,8 @@ impl Fixed {
             "`drain_timeout` in [http] cannot change while the site runs; restart it"
         );
         ensure!(*signals == new.signals, "[signals] cannot change while the site runs; restart it");
+        ensure!(*pidfile == new.pidfile, "[pidfile] cannot change while the site runs; restart it");
+        ensure!(*autoreload == new.autoreload, "[autoreload] cannot change while the site runs; restart it");
         Ok(())
     }
 }

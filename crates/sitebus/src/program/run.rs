@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use super::args::SiteArgs;
+use super::args::RunArgs;
 use super::assembly::{Plan, Source};
 use super::prelude::Prelude;
 use super::sections::{Attach, Joined};
 use super::state::StateFolder;
 use super::{BAD_USAGE, FAILED, Program, reload};
+use crate::autoreload::Autoreload;
 use crate::front::Swap;
 use crate::http::Http;
 use crate::log::{self, Log};
 use crate::os::{resource, signal};
+use crate::pidfile::PidFile;
+use crate::privileges::Privileges;
 use crate::restart::{self, Restart};
 use crate::signals::Signals;
 use crate::{Bus, Cause, Error, Exit, Failures, Level};
@@ -28,9 +31,15 @@ struct Site<'a> {
     log: Option<&'a Log>,
 }
 
-pub(crate) fn run(program: Program, args: SiteArgs, prelude: Prelude, log: Option<&Log>) -> ExitCode {
+pub(crate) fn run(program: Program, args: RunArgs, prelude: Prelude, log: Option<&Log>) -> ExitCode {
     let Program { known, apps, sections, plugins, .. } = program;
-    let source = Arc::new(Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps) });
+    let source = Arc::new(Source {
+        path: args.site.file,
+        overrides: args.site.set,
+        known,
+        apps: Arc::new(apps),
+        autoreload: args.autoreload,
+    });
     let plan = match source.read() {
         Ok(plan) => plan,
         Err(report) => {
@@ -51,6 +60,9 @@ impl Site<'_> {
     /// One bus, or another on the same sockets where a restart has failed although it looked well.
     fn run(&self, mut plan: Plan) -> anyhow::Result<Exit> {
         prepare_process(&plan)?;
+        if let Some(log) = self.log {
+            log.change(plan.log.clone())?;
+        }
         loop {
             let exit = self.run_one(&plan)?;
             if !matches!(exit.cause(), Cause::RestartFailed { .. }) {
@@ -63,12 +75,17 @@ impl Site<'_> {
     fn run_one(&self, plan: &Plan) -> anyhow::Result<Exit> {
         let inherited = &self.prelude.inherited;
         // Held to the end of this function: the folder is given back when everything else is over.
-        let state = Arc::new(StateFolder::take(plan, inherited)?);
+        let privileges = Privileges::new(plan.privileges.clone())?;
+        let state = Arc::new(StateFolder::take(plan, inherited, privileges.owner())?);
         let bus = Bus::builder(plan.name.as_str()).limits(plan.limits).build();
         if let Some(log) = self.log {
             log.subscribe(&bus)?;
         }
         StateFolder::subscribe(&state, &bus);
+        if let Some(settings) = &plan.pidfile {
+            PidFile::new(settings.clone())?.inherit(inherited).subscribe(&bus);
+        }
+        privileges.subscribe(&bus)?;
         Signals::new(plan.signals.clone()).subscribe(&bus)?;
         let trial = restart::Settings::default().trial(self.source.check_arguments());
         Restart::new(self.prelude.image.clone(), inherited.clone()).settings(trial).subscribe(&bus)?;
@@ -76,6 +93,9 @@ impl Site<'_> {
         let routes = Swap::new(plan.front.clone());
         if let Some(settings) = &plan.http {
             Http::new("http").settings(settings.clone()).service(routes.clone()).subscribe(&bus)?;
+        }
+        if let Some(settings) = &plan.autoreload {
+            Autoreload::new(settings.clone()).subscribe(&bus)?;
         }
         let offers = self.sections.iter().map(|section| section.subscribe(&bus, &plan.file));
         let offers = offers.collect::<anyhow::Result<_>>()?;

@@ -4,6 +4,7 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::chown;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,7 +30,13 @@ pub(crate) struct StateFolder {
 
 impl StateFolder {
     /// Makes the folder if it is missing, and takes it, or goes on with what the image before this one had.
-    pub(crate) fn take(site: &Plan, inherited: &Inherited) -> anyhow::Result<StateFolder> {
+    ///
+    /// `owner` is the user and the group that the site will run as: what is new is given to them.
+    pub(crate) fn take(
+        site: &Plan,
+        inherited: &Inherited,
+        owner: Option<(u32, u32)>,
+    ) -> anyhow::Result<StateFolder> {
         let folder = &site.state;
         if let Some(taken) = StateFolder::inherit(folder, inherited) {
             return Ok(taken);
@@ -39,6 +46,16 @@ impl StateFolder {
             format!("the state folder {folder} could not be made; name another one with `state` in [site]")
         })?;
         let lock = Lock::take_with_mode(folder.join("lock"), 0o600).map_err(|error| refusal(site, error))?;
+        if let Some((user, group)) = owner {
+            for path in [folder.as_path(), lock.path()] {
+                chown(path, Some(user), Some(group)).with_context(|| {
+                    format!(
+                        "{} could not be given to user {user}, as whom the site is to run",
+                        path.display()
+                    )
+                })?;
+            }
+        }
         Ok(StateFolder { claim: claim(site)?, lock })
     }
 

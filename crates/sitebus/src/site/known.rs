@@ -9,8 +9,12 @@ use super::names::{list, nearest};
 use super::problem::Problem;
 use super::report::Report;
 use super::section::Section;
+use super::sections::autoreload::AutoreloadSection;
+use super::sections::daemon::DaemonSection;
 use super::sections::http::HttpSection;
 use super::sections::log::LogSection;
+use super::sections::pidfile::PidfileSection;
+use super::sections::privileges::PrivilegesSection;
 use super::sections::route::RouteSections;
 use super::sections::signals::SignalsSection;
 use super::sections::site::SiteSection;
@@ -37,7 +41,7 @@ pub struct NameTaken {
 }
 
 impl Known {
-    /// What sitebus itself knows: `[site]`, `[http]`, `[[route]]`, `[signals]` and `[log]`.
+    /// What sitebus itself knows: `[site]`, `[http]`, `[[route]]`, and a section for each of its plugins.
     pub fn new() -> Known {
         let mut known = Known { sections: Vec::new(), apps: Vec::new(), needs_routes: true };
         known.add::<SiteSection>("site");
@@ -45,6 +49,10 @@ impl Known {
         known.add::<RouteSections>("route");
         known.add::<SignalsSection>("signals");
         known.add::<LogSection>("log");
+        known.add::<DaemonSection>("daemon");
+        known.add::<PidfileSection>("pidfile");
+        known.add::<PrivilegesSection>("privileges");
+        known.add::<AutoreloadSection>("autoreload");
         known
     }
 

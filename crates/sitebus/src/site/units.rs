@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them.
+//! Durations, sizes and permissions as people write them.
 
 use std::fmt;
 use std::time::Duration;
@@ -143,6 +143,43 @@ fn size(text: &str) -> Option<u64> {
     number.replace('_', "").parse::<u64>().ok()?.checked_mul(factor)
 }
 
+/// Permissions in the site file, in octal: `"027"`, `"0644"`.
+///
+/// They are text, since a number in TOML is decimal unless it begins with `0o`, and hardly anybody writes that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode(u32);
+
+impl Mode {
+    /// The bits, of which there are nine.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
+        deserializer.deserialize_str(ModeVisitor)
+    }
+}
+
+struct ModeVisitor;
+
+impl Visitor<'_> for ModeVisitor {
+    type Value = Mode;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("permissions in octal, in quotes, such as \"027\" or \"0644\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Mode, E> {
+        let digits = text.strip_prefix("0o").unwrap_or(text);
+        let octal = !digits.is_empty() && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+        let mode = octal.then(|| u32::from_str_radix(digits, 8).ok()).flatten();
+        let mode = mode.filter(|mode| *mode <= 0o777);
+        mode.map(Mode).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -169,6 +206,28 @@ mod tests {
             ("18446744073709551615d", None),
         ] {
             assert_eq!(period(text), milliseconds.map(Duration::from_millis), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn permissions_are_nine_bits_in_octal() {
+        use serde::de::IntoDeserializer as _;
+        use serde::de::value::{Error, StrDeserializer};
+        for (text, bits) in [
+            ("027", Some(0o27)),
+            ("0644", Some(0o644)),
+            ("0o600", Some(0o600)),
+            ("777", Some(0o777)),
+            ("0", Some(0)),
+            ("1000", None),
+            ("8", None),
+            ("", None),
+            ("-7", None),
+            ("+7", None),
+            ("rw", None),
+        ] {
+            let read: StrDeserializer<'_, Error> = text.into_deserializer();
+            assert_eq!(Mode::deserialize(read).ok().map(Mode::get), bits, "{text:?}");
         }
     }
 
