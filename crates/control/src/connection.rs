@@ -31,6 +31,8 @@ pub(crate) enum Stage {
     Asking(Instant),
     /// It waits for an answer.
     Waiting(Pending),
+    /// It has not asked, and the next image listens to it.
+    HandedOn,
     /// It is let go as soon as it has read what waits for it.
     Leaving,
     /// It is gone.
@@ -43,7 +45,9 @@ pub(crate) enum Pending {
     Ticket(Command, Ticket),
     /// Listeners that run on the errands' thread, no longer than until then.
     Errand(Command, Instant),
-    /// A restart that an image before this one was asked for.
+    /// The next image: this one has done its part of a restart.
+    NextImage,
+    /// This image: it is the new one of a restart that was asked of one before.
     NewImage,
 }
 
@@ -187,8 +191,15 @@ impl Connection {
         matches!(self.stage, Stage::Asking(until) if until <= now) && self.output.is_empty()
     }
 
-    pub(crate) fn hand_on(&self) -> Option<OwnedFd> {
-        self.stream.try_clone().ok().map(OwnedFd::from)
+    /// With what was sent to another image of this program.
+    pub(crate) fn resumed(mut self, sent: Vec<u8>) -> Connection {
+        self.input = sent;
+        self
+    }
+
+    /// For the next image, with what the peer has sent of a request that it has not finished.
+    pub(crate) fn hand_on(&self) -> Option<(OwnedFd, &[u8])> {
+        self.stream.try_clone().ok().map(|stream| (OwnedFd::from(stream), self.input.as_slice()))
     }
 }
 

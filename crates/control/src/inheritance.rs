@@ -1,4 +1,4 @@
-//! What survives a restart: the listening socket, and the peers that wait for the restart's outcome.
+//! What survives a restart: the listening socket, the peers that wait for its outcome, and those that have not asked yet.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -11,6 +11,7 @@ use sitebus_os::parcel::{Inherited, Item};
 const KIND: &str = "control";
 const SOCKET: &str = "socket";
 const WAITING: &str = "waiting";
+const ASKING: &str = "asking";
 
 /// What the next image must know of the socket.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub(crate) struct FoundSocket {
 pub(crate) struct Inheritance {
     pub(crate) socket: Option<FoundSocket>,
     pub(crate) waiting: Vec<UnixStream>,
+    /// With what they have sent of a request.
+    pub(crate) asking: Vec<(UnixStream, Vec<u8>)>,
 }
 
 /// Nothing if the path is no text: then the next image makes a socket of its own.
@@ -45,19 +48,24 @@ pub(crate) fn waiting(descriptor: OwnedFd) -> Item {
     Item::new(KIND, WAITING).with_descriptor(descriptor)
 }
 
+pub(crate) fn asking(descriptor: OwnedFd, sent: &[u8]) -> Item {
+    Item::new(KIND, ASKING).with_descriptor(descriptor).with_data(sent)
+}
+
 impl Inheritance {
     /// Takes what is ours. What is not understood is closed.
     pub(crate) fn take(inherited: &Inherited) -> Inheritance {
         let mut all = Inheritance::default();
         for item in inherited.take_all(KIND) {
             let about = serde_json::from_slice::<About>(item.data());
-            let name = item.name().to_owned();
+            let (name, data) = (item.name().to_owned(), item.data().to_owned());
             match (name.as_str(), item.into_descriptor(), about) {
                 (SOCKET, Some(descriptor), Ok(About { path, device, inode })) => {
                     let listener = UnixListener::from(descriptor);
                     all.socket = Some(FoundSocket { listener, path, identity: (device, inode) });
                 }
                 (WAITING, Some(descriptor), _) => all.waiting.push(UnixStream::from(descriptor)),
+                (ASKING, Some(descriptor), _) => all.asking.push((UnixStream::from(descriptor), data)),
                 _ => {}
             }
         }

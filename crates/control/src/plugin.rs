@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -11,10 +10,8 @@ use std::time::Duration;
 use anyhow::ensure;
 use sitebus_bus::{Commit, Graceful, Handle, Plugin, STATE, Topic, TopicClash, priority, topics};
 use sitebus_os::parcel::{Inherited, Item};
-use sitebus_os::peer::Peer;
 use sitebus_os::ready::Bell;
 
-use crate::connection::{Pending, Stage};
 use crate::door::Door;
 use crate::errands::{Errands, thread_name};
 use crate::inheritance::Inheritance;
@@ -111,14 +108,14 @@ impl Control {
     /// # Errors
     /// [`ControlError`] says what is in the way.
     pub fn subscribe(self, bus: &Handle) -> Result<Subscribed, ControlError> {
-        let Control { mut settings, inheritance, failed_restart } = self;
+        let Control { mut settings, mut inheritance, failed_restart } = self;
         let absolute = std::path::absolute(&settings.path);
         settings.path = absolute.map_err(|cause| ControlError::Io { path: settings.path.clone(), cause })?;
         let (reopen, status) = (bus.on(topics::REOPEN)?, bus.on(STATUS)?);
         let bell = Bell::new().map_err(ControlError::NoThread)?;
         let (sender, notes) = mpsc::channel();
         let mailbox = Mailbox::new(sender, bell.clone());
-        let door = match inheritance.socket {
+        let door = match inheritance.socket.take() {
             Some(found) => Door::take_over(&settings.path, found)?,
             None => Door::open(&settings.path)?,
         };
@@ -128,7 +125,7 @@ impl Control {
         let path = settings.path.clone();
         let begun = Errands::begin(plugin.clone(), reopen, status, mailbox.clone()).and_then(|errands| {
             let facts = Facts::new(plugin.handle().state(), failed_restart);
-            let people = welcome_back(inheritance.waiting);
+            let people = People::welcome_back(inheritance, &settings);
             let server = Server {
                 plugin: plugin.clone(),
                 settings,
@@ -147,17 +144,6 @@ impl Control {
         bus.adopt("control", thread); // so that the last answers are out before the process ends, or is replaced
         Ok(Subscribed { plugin, mailbox, path, through })
     }
-}
-
-/// Those who wait since the image before. Who they are was checked when they came.
-fn welcome_back(waiting: Vec<UnixStream>) -> People {
-    let mut people = People::default();
-    for stream in waiting {
-        if let (Ok(peer), Ok(())) = (Peer::of(&stream), stream.set_nonblocking(true)) {
-            people.join(stream, peer, Stage::Waiting(Pending::NewImage));
-        }
-    }
-    people
 }
 
 fn listen(plugin: &Plugin, mailbox: &Mailbox, settings: &Settings) -> Result<(), TopicClash> {

@@ -19,6 +19,7 @@ use sitebus_os::ready::{self, Bell, Interest, Ready};
 use crate::connection::{Connection, Heard, Pending, Stage};
 use crate::door::Door;
 use crate::errands::Errands;
+use crate::inheritance::Inheritance;
 use crate::mailbox::Note;
 use crate::protocol::{Answer, Verdict};
 use crate::settings::Settings;
@@ -198,7 +199,7 @@ impl Server {
             );
             return turn_away(&stream, &Answer::new(Verdict::Busy, message));
         }
-        let stage = Stage::Asking(self.until(self.settings.request_time));
+        let stage = Stage::Asking(until(self.settings.request_time));
         self.people.join(stream, peer, stage);
     }
 
@@ -251,7 +252,7 @@ impl Server {
 
     /// The bus has exited: whoever waits gets the outcome, and then the thread is over.
     fn last_words(mut self) {
-        let until = self.until(LAST_WORDS);
+        let until = until(LAST_WORDS);
         self.people.rest = Some(until); // nobody new
         loop {
             self.bell.hush();
@@ -293,17 +294,33 @@ impl Server {
         drop(people); // last: a peer that sees the end of its connection finds no socket any more
         drop(working);
     }
+}
 
-    fn until(&self, time: Duration) -> Instant {
-        const ENDLESS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-        Instant::now() + time.min(ENDLESS)
-    }
+fn until(time: Duration) -> Instant {
+    const ENDLESS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    Instant::now() + time.min(ENDLESS)
 }
 
 impl People {
-    pub(crate) fn join(&mut self, stream: UnixStream, peer: Peer, stage: Stage) {
+    fn join(&mut self, stream: UnixStream, peer: Peer, stage: Stage) {
         self.next += 1;
         self.all.push(Connection::new(self.next, stream, peer, stage));
+    }
+
+    /// Those who have come to the image before this one. Who they are was checked then.
+    pub(crate) fn welcome_back(inheritance: Inheritance, settings: &Settings) -> People {
+        let mut people = People::default();
+        let until = until(settings.request_time);
+        let asking =
+            inheritance.asking.into_iter().map(|(stream, sent)| (stream, sent, Stage::Asking(until)));
+        let wait = |stream| (stream, Vec::new(), Stage::Waiting(Pending::NewImage));
+        for (stream, sent, stage) in inheritance.waiting.into_iter().map(wait).chain(asking) {
+            if let (Ok(peer), Ok(())) = (Peer::of(&stream), stream.set_nonblocking(true)) {
+                people.next += 1;
+                people.all.push(Connection::new(people.next, stream, peer, stage).resumed(sent));
+            }
+        }
+        people
     }
 }
 

@@ -24,6 +24,7 @@ const SOCKET: &str = "SITEBUS_TEST_SOCKET";
 const NOBODY: u32 = 65534;
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn another_user_is_refused_by_the_file_and_if_that_is_open_by_name() {
     if let Some(path) = env::var_os(SOCKET) {
         return say_how_it_went(Path::new(&path));
@@ -59,6 +60,7 @@ fn another_user_is_refused_by_the_file_and_if_that_is_open_by_name() {
 }
 
 /// In the other user's process.
+#[expect(clippy::print_stdout, reason = "what the other process says")]
 fn say_how_it_went(path: &Path) {
     match Client::connect(path, soon()) {
         Err(ConnectError::NotPermitted { why, .. }) => println!("said: NotPermitted {why}"),

@@ -44,18 +44,22 @@ fn status_says_how_the_site_is() {
 }
 
 #[test]
-fn plugins_add_lines_to_the_status_and_none_can_keep_it_from_coming() {
-    let site = Site::with(|settings| settings.status_time = MOMENT / 10);
+fn plugins_add_lines_to_the_status() {
+    let site = Site::with(|settings| settings.status_time = LONG);
     let channel = site.bus.on(STATUS).unwrap();
     channel.subscribe("workers", |()| Ok(("workers".to_owned(), "4 of 4".to_owned())));
     channel.subscribe("broken", |()| -> anyhow::Result<(String, String)> { bail!("no figures") });
     let status = site.ask(Command::Status).status().unwrap();
     assert_eq!(status.more, [("workers".to_owned(), "4 of 4".to_owned())]);
     assert_eq!(status.missing.unwrap(), "'broken' failed on 'status': no figures");
+}
 
+#[test]
+fn a_line_that_does_not_come_keeps_the_status_from_nobody() {
+    let site = Site::with(|settings| settings.status_time = MOMENT / 10);
     let gate = Gate::new();
     let held = gate.clone();
-    channel.subscribe("hangs", move |()| {
+    site.bus.on(STATUS).unwrap().subscribe("hangs", move |()| {
         held.pass();
         Ok((String::new(), String::new()))
     });
@@ -155,6 +159,8 @@ fn whoever_has_no_patience_left_is_told_what_still_goes_on() {
     assert_eq!(error.exit_status(), 3);
     assert!(matches!(error, AskError::TimedOut { .. }));
     assert!(error.to_string().contains("stop had not been done; it still goes on"), "{error}");
+    let error = client.ask(Command::Status, soon(), |_| {}).unwrap_err();
+    assert!(matches!(error, AskError::Ended { .. }), "the answer to a stop is none to this: {error}");
     gate.open();
     let _ = site.bus.block();
 }
@@ -232,8 +238,8 @@ fn what_comes_after_a_stop_is_refused_with_the_reason() {
 }
 
 #[test]
-fn reopen_publishes_and_names_who_failed_or_hangs() {
-    let site = Site::with(|settings| settings.reopen_time = MOMENT);
+fn reopen_publishes_and_names_who_failed() {
+    let site = Site::started();
     let opened = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&opened);
     let channel = site.bus.on(topics::REOPEN).unwrap();
@@ -244,14 +250,17 @@ fn reopen_publishes_and_names_who_failed_or_hangs() {
     assert_eq!(opened.load(Ordering::SeqCst), 1);
     subscription.unsubscribe();
 
-    let broken = channel.subscribe("access", |()| -> anyhow::Result<()> { bail!("disk full") });
+    channel.subscribe("access", |()| -> anyhow::Result<()> { bail!("disk full") });
     let outcome = site.ask(Command::Reopen);
     assert_eq!((outcome.verdict(), outcome.failures()[0].listener.as_str()), (Verdict::Failed, "access"));
-    broken.unsubscribe();
+}
 
+#[test]
+fn a_reopen_that_hangs_is_given_up_and_says_so() {
+    let site = Site::with(|settings| settings.reopen_time = MOMENT);
     let gate = Gate::new();
     let held = gate.clone();
-    channel.subscribe("hangs", move |()| held.pass());
+    site.bus.on(topics::REOPEN).unwrap().subscribe("hangs", move |()| held.pass());
     let outcome = site.ask(Command::Reopen);
     assert_eq!(outcome.verdict(), Verdict::Failed);
     assert!(outcome.message().contains("was not done within 50ms"), "{}", outcome.message());

@@ -25,7 +25,8 @@ impl Client {
     /// `restart`, the new image is looked for and asked.
     ///
     /// # Errors
-    /// [`AskError`]: the time is over, or the site has ended without an answer. That it refused is an [`Outcome`].
+    /// [`AskError`]: the time is over, or the site has ended without an answer. That it refused is an [`Outcome`]. After an
+    /// error, connect anew.
     pub fn ask(
         &mut self,
         request: impl Into<Request>,
@@ -46,13 +47,17 @@ impl Client {
             }
             Ok(Some(outcome)) => Ok(outcome),
             Ok(None) => self.without_an_answer(request, deadline, &mut hear),
-            Err(AskError::TimedOut { .. }) => Err(AskError::TimedOut {
-                why: format!(
-                    "{} had not been done; it still goes on, and the site was last {last}",
-                    request.command
-                ),
-            }),
+            Err(AskError::TimedOut { .. }) => Err(self.out_of_patience(request, &last)),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The answer may still come, and must not be taken for that to the next question.
+    fn out_of_patience(&mut self, request: Request, last: &str) -> AskError {
+        self.lines.close();
+        let command = request.command;
+        AskError::TimedOut {
+            why: format!("{command} had not been done; it still goes on, and the site was last {last}"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Lines over a socket, with a deadline.
 
 use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,13 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn of(stream: UnixStream) -> Lines {
         Lines { stream, read: Vec::new(), looked: 0 }
+    }
+
+    /// What is still under way belongs to a question that nobody asks any more.
+    pub(super) fn close(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both); // an error says that it was closed already
+        self.read.clear();
+        self.looked = 0;
     }
 
     pub(super) fn write(&mut self, line: &str, deadline: Instant) -> io::Result<()> {

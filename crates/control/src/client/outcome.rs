@@ -1,5 +1,7 @@
 //! What came of a request.
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 
 use crate::protocol::{
@@ -90,12 +92,38 @@ impl Outcome {
 }
 
 impl Event {
+    /// The event as one line of JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let line = |event: &str, state: Option<&String>| {
+            EventLine { event: event.to_owned(), state: state.cloned() }.line().trim_end().to_owned()
+        };
+        match self {
+            Event::Accepted(state) => line(ACCEPTED, Some(state)),
+            Event::State(state) => line(STATE_CHANGED, Some(state)),
+            Event::Replacing => line(REPLACING, None),
+            Event::Other(event) => line(event, None),
+        }
+    }
+
     pub(super) fn of(line: EventLine) -> Event {
         match (line.event.as_str(), line.state) {
             (ACCEPTED, Some(state)) => Event::Accepted(state),
             (STATE_CHANGED, Some(state)) => Event::State(state),
             (REPLACING, _) => Event::Replacing,
             _ => Event::Other(line.event),
+        }
+    }
+}
+
+/// For the operator's eyes, who sees the phases as they pass.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Accepted(state) => write!(f, "asked, while the site is {state}"),
+            Event::State(state) => f.write_str(state),
+            Event::Replacing => f.write_str("a new image takes the place of the old one"),
+            Event::Other(event) => f.write_str(event),
         }
     }
 }

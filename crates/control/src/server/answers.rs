@@ -1,8 +1,9 @@
 //! What each command does, and what is answered.
 
 use sitebus_bus::{Done, Error, Exit, Failures, Handle, Level, SettingsMap, State, Ticket};
+use sitebus_os::parcel::Item;
 
-use super::{Life, Server};
+use super::{Life, Server, until};
 use crate::command::{Command, Request};
 use crate::connection::{Connection, Pending, Stage};
 use crate::errands::Errand;
@@ -15,17 +16,12 @@ use crate::protocol::{
 impl Connection {
     /// Whether this image still owes it an answer.
     pub(super) fn is_busy(&self) -> bool {
-        match self.stage {
-            // Decided: how it ends is for the next image to say.
-            Stage::Waiting(Pending::Ticket(Command::Restart, ref ticket)) => ticket.outcome().is_none(),
-            Stage::Waiting(Pending::Ticket(..) | Pending::Errand(..)) => true,
-            _ => false,
-        }
+        matches!(self.stage, Stage::Waiting(Pending::Ticket(..) | Pending::Errand(..)))
     }
 
     fn acts(&self) -> bool {
         match self.stage {
-            Stage::Waiting(Pending::Ticket(..) | Pending::NewImage) => true,
+            Stage::Waiting(Pending::Ticket(..) | Pending::NextImage | Pending::NewImage) => true,
             Stage::Waiting(Pending::Errand(command, _)) => command.acts(),
             _ => false,
         }
@@ -101,7 +97,7 @@ impl Server {
         if !self.errands.leave(Errand::Lines(id)) {
             return self.errand_is_late(place, Command::Status);
         }
-        let until = self.until(self.settings.status_time);
+        let until = until(self.settings.status_time);
         self.people.all[place].stage = Stage::Waiting(Pending::Errand(Command::Status, until));
     }
 
@@ -112,7 +108,7 @@ impl Server {
         }
         if wait {
             self.accepted(place);
-            let until = self.until(self.settings.reopen_time);
+            let until = until(self.settings.reopen_time);
             self.people.all[place].stage = Stage::Waiting(Pending::Errand(Command::Reopen, until));
         } else {
             self.answer(place, &Answer::new(Verdict::Asked, "the site was asked to open its logs again"));
@@ -149,16 +145,30 @@ impl Server {
                 Note::Reloaded => self.facts.reloaded(),
                 Note::Settings(settings) => self.settings = settings,
                 Note::Errand(id, fruit) => self.errand_is_done(id, fruit),
-                Note::HandOn(reply) => {
-                    let mut handed = Vec::from_iter(self.door.hand_on());
-                    self.people.handed_on = !handed.is_empty();
-                    let waiting = self.people.all.iter().filter(|peer| waits_for_a_new_image(peer));
-                    handed.extend(waiting.filter_map(Connection::hand_on).map(inheritance::waiting));
-                    let _ = reply.send(handed);
-                }
+                Note::HandOn(reply) => drop(reply.send(self.hand_on())),
             }
         }
         Life::GoesOn
+    }
+
+    /// From here on nobody is accepted or listened to: that is for the next image. Who waits for something else than a
+    /// restart still gets an answer from this one.
+    fn hand_on(&mut self) -> Vec<Item> {
+        let mut items = Vec::from_iter(self.door.hand_on());
+        self.people.handed_on = !items.is_empty();
+        for connection in self.people.all.iter_mut().filter(|peer| !peer.has_unread()) {
+            let asks = matches!(connection.stage, Stage::Asking(_));
+            let waits = waits_for_a_new_image(connection);
+            match connection.hand_on() {
+                Some((descriptor, _)) if waits => items.push(inheritance::waiting(descriptor)),
+                Some((descriptor, sent)) if asks => {
+                    items.push(inheritance::asking(descriptor, sent));
+                    connection.stage = Stage::HandedOn;
+                }
+                _ => {}
+            }
+        }
+        items
     }
 
     fn entered(&mut self, state: State) {
@@ -197,7 +207,9 @@ impl Server {
         match (command, outcome) {
             (_, Err(error)) => self.answer(place, &not_done(&error)),
             // Whether the new image comes up is for that one to say.
-            (Command::Restart, Ok(_)) => {}
+            (Command::Restart, Ok(_)) => {
+                self.people.all[place].stage = Stage::Waiting(Pending::NextImage);
+            }
             (Command::Stop, Ok(_)) => self.answer(place, &Answer::new(Verdict::Done, "the site has exited")),
             (_, Ok(_)) => self.answer(place, &Answer::new(Verdict::Done, "the new settings are taken up")),
         }
@@ -237,7 +249,7 @@ impl Server {
 
     /// Answers, and listens to the next request.
     pub(super) fn answer(&mut self, place: usize, answer: &Answer) {
-        let next = Stage::Asking(self.until(self.settings.request_time));
+        let next = Stage::Asking(until(self.settings.request_time));
         let connection = &mut self.people.all[place];
         if !connection.is_gone() {
             connection.stage = next;
@@ -257,7 +269,7 @@ fn waits_for_a_new_image(connection: &Connection) -> bool {
     let command = Command::Restart;
     match &connection.stage {
         Stage::Waiting(Pending::Ticket(asked, _)) => *asked == command,
-        Stage::Waiting(Pending::NewImage) => true,
+        Stage::Waiting(Pending::NextImage | Pending::NewImage) => true,
         _ => false,
     }
 }
