@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod bad_keys;
+mod bad_plugins;
 mod bad_routes;
 mod bad_syntax;
 mod bad_values;
@@ -64,7 +65,7 @@ fn complaint(folder: &Path, text: &str, overrides: &[&str]) -> String {
 #[test]
 fn every_bad_file_is_explained_with_place_and_cure() {
     let folder = folder();
-    let all = [bad_keys::CASES, bad_routes::CASES, bad_syntax::CASES, bad_values::CASES];
+    let all = [bad_keys::CASES, bad_plugins::CASES, bad_routes::CASES, bad_syntax::CASES, bad_values::CASES];
     let mut wrong = Vec::new();
     for Case { name, text, report } in all.into_iter().flatten() {
         let route = if text.contains("route]") { "" } else { ROUTE };
