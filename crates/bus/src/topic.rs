@@ -126,4 +126,14 @@ pub mod topics {
     pub const UNWATCH: Topic<[PathBuf]> = Topic::new("unwatch");
     /// These files have changed, were created or are gone. Told before anything is done about it.
     pub const CHANGED: Topic<[PathBuf]> = Topic::new("changed");
+    /// A framework says, on a thread of its own, that this is to do work from now on.
+    pub const ACQUIRE_THREAD: Topic<()> = Topic::new("acquire_thread");
+    /// A framework says, on a thread of its own, that this has done its work.
+    pub const RELEASE_THREAD: Topic<()> = Topic::new("release_thread");
+    /// Told on a thread that is to do work, with a number that no other has: listeners make what belongs to a thread, such as
+    /// a connection.
+    pub const START_THREAD: Topic<u64> = Topic::new("start_thread");
+    /// Told on a thread that has done its work, with its number: listeners take back what belongs to it. For a thread that
+    /// still works after the servers have stopped it is told on another thread.
+    pub const STOP_THREAD: Topic<u64> = Topic::new("stop_thread");
 }
