@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
+use h2::{Ping, PingPong};
 use http::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
@@ -50,14 +51,15 @@ fn without_any_setting_heads_and_bodies_have_their_limits() {
 }
 
 /// Runs a client of HTTP/2 that has had one answer, so that it knows the settings of the server.
-fn with_client<F: Future>(site: &Site, talk: impl FnOnce(SendRequest<Bytes>) -> F) -> F::Output {
+fn with_client<F: Future>(site: &Site, talk: impl FnOnce(SendRequest<Bytes>, PingPong) -> F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(within(async {
         let stream = tokio::net::TcpStream::connect(site.address()).await.unwrap();
-        let (send, connection) = h2::client::handshake(stream).await.unwrap();
+        let (send, mut connection) = h2::client::handshake(stream).await.unwrap();
+        let pings = connection.ping_pong().unwrap();
         tokio::spawn(connection);
         assert_eq!(ask(send.clone(), "/", "").await, StatusCode::OK);
-        talk(send).await
+        talk(send, pings).await
     }))
 }
 
@@ -87,16 +89,19 @@ fn no_more_requests_than_are_allowed_run_on_one_connection_of_http2_and_the_othe
         }
     });
     let mut limits = Limits::default();
-    limits.streams = 200;
+    limits.streams = 2;
     let site = start(http.limits(limits));
-    with_client(&site, |send| async move {
+    with_client(&site, |send, mut pings| async move {
         let asking: Vec<_> = (0..6).map(|_| tokio::spawn(ask(send.clone(), "/held", ""))).collect();
         while now.load(Ordering::SeqCst) < 2 {
             tokio::task::yield_now().await;
         }
         for _ in 0..6 {
+            // There and back a few times: by then whatever may begin has begun.
+            for _ in 0..5 {
+                pings.ping(Ping::opaque()).await.unwrap();
+            }
             gate.add_permits(1);
-            tokio::task::yield_now().await;
         }
         for answer in asking {
             assert_eq!(answer.await.unwrap(), StatusCode::OK);
@@ -110,7 +115,7 @@ fn a_head_that_is_too_large_for_http2_is_431_and_costs_that_request_only() {
     let mut limits = Limits::default();
     limits.header_bytes = 1000;
     let site = start(greeter().limits(limits));
-    with_client(&site, |send| async move {
+    with_client(&site, |send, _| async move {
         assert_eq!(ask(send.clone(), "/", &"y".repeat(600)).await, StatusCode::OK);
         let status = ask(send.clone(), "/", &"y".repeat(1000)).await;
         assert_eq!(status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
