@@ -46,7 +46,12 @@ impl Door {
     /// The socket that the image before had, if it is still at this path; otherwise a new one.
     pub(crate) fn take_over(path: &Path, found: FoundSocket) -> Result<Door, ControlError> {
         let FoundSocket { listener, path: before, identity: known } = found;
-        let same = before == path && identity(path).is_ok_and(|now| now == known);
+        let same = before == path
+            && match identity(path) {
+                Ok(now) => now == known,
+                // Privileges were dropped since: the folder cannot be looked into, and no other socket made there.
+                Err(cause) => cause.kind() == io::ErrorKind::PermissionDenied,
+            };
         if !same {
             // First, so that the old file is gone and does not look alive.
             drop(Door { listener, path: before, identity: known, stays: false });
