@@ -15,7 +15,7 @@ use crate::os::access::may_write;
 use crate::os::claim::{Claim, ClaimError};
 use crate::os::lock::{Lock, LockError};
 use crate::os::parcel::{Inherited, Item};
-use crate::{Exiting, Handle, priority};
+use crate::{Exiting, Handle, RESTART, priority};
 
 /// What the items are that a restart hands on, each with the folder as its name.
 const LOCK: &str = "state lock";
@@ -41,13 +41,14 @@ impl StateFolder {
         if let Some(taken) = StateFolder::inherit(folder, inherited) {
             return Ok(taken);
         }
+        let new: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
             let folder = folder.display();
             format!("the state folder {folder} could not be made; name another one with `state` in [site]")
         })?;
         let lock = Lock::take_with_mode(folder.join("lock"), 0o600).map_err(|error| refusal(site, error))?;
         if let Some((user, group)) = owner {
-            for path in [folder.as_path(), lock.path()] {
+            for path in new.into_iter().chain([folder.as_path(), lock.path()]) {
                 chown(path, Some(user), Some(group)).with_context(|| {
                     format!(
                         "{} could not be given to user {user}, as whom the site is to run",
@@ -70,8 +71,14 @@ impl StateFolder {
 
     /// A restart hands the folder on, so that at no time it is anybody else's.
     pub(crate) fn subscribe(folder: &Arc<StateFolder>, bus: &Handle) {
+        let plugin = bus.plugin("state");
+        let path = folder.path().to_owned();
+        // The topic is the bus's own, so its types are these.
+        let _ = plugin.subscribe(RESTART, priority::SITE, move |_| {
+            obstacle(&path).map_or(Ok(()), |obstacle| Err(anyhow!(obstacle)))
+        });
         let folder = Arc::clone(folder);
-        bus.plugin("state").on_exit(priority::RELEASE, move |exiting| {
+        plugin.on_exit(priority::RELEASE, move |exiting| {
             if exiting.exit().is_restart() {
                 folder.hand_on(exiting)?;
             }
