@@ -275,3 +275,25 @@ fn root_becomes_somebody_else_and_a_stranger_is_not_known() -> anyhow::Result<()
     }
     Ok(())
 }
+
+#[test]
+fn a_pid_file_is_locked_and_goes_with_its_site() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_11_pidfile"),
+        &["the shop has our number: true", "the second shop is refused: true", "the file is gone: true"],
+    )
+}
+
+#[test]
+fn work_in_the_background_ends_with_the_bus() -> anyhow::Result<()> {
+    prints(
+        env!("CARGO_BIN_EXE_12_tasks"),
+        &[
+            "the lease is renewed",
+            "swept",
+            "a connection for thread 1",
+            "no connection for thread 1",
+            "the lease is given back",
+        ],
+    )
+}
