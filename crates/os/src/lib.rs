@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod access;
+#[cfg(target_os = "linux")]
+pub mod activation;
 pub mod alone;
 pub mod claim;
+pub mod clock;
 pub mod descriptors;
 #[cfg(target_os = "linux")]
 pub mod detach;
