@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Command;
 
-use site::{LONG, Site, folder, publishing};
+use site::{LONG, Site, calm, folder, publishing};
 use sitebus_testkit::own_process::{Process, is_child};
 
 /// Runs this test again, with a limit. False, and says so, where no namespace can be made.
@@ -42,7 +42,7 @@ fn without_room_for_watches_the_log_names_the_cure_and_files_are_looked_at() {
     for number in 0..10 {
         fs::create_dir(folder.path().join(number.to_string())).unwrap();
     }
-    let site = Site::with(publishing(&folder, ["."]), folder);
+    let site = Site::with(calm(publishing(&folder, ["."])), folder);
     let warning = site.heard.wait_for("WARN the kernel watches no more folders", LONG).unwrap();
     assert!(warning.contains("allow more by sysctl fs.inotify.max_user_watches=524288"), "{warning}");
     assert!(warning.ends_with("meanwhile all files are looked at every 1s"), "{warning}");

@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use site::{LONG, Site, folder, publishing, save_atomically};
+use site::{LONG, Site, calm, folder, publishing, save_atomically};
 use sitebus_autoreload::Settings;
 
 #[test]
@@ -53,7 +53,7 @@ fn an_older_time_is_a_change() {
 
 #[test]
 fn a_listed_file_that_comes_to_exist_is_a_change_and_so_is_its_going() {
-    let site = Site::watching(["a", "deep/down/b"]);
+    let site = Site::watching_calmly(["a", "deep/down/b"]);
     site.write("a", "1");
     site.expect("a");
     fs::create_dir_all(site.path("deep/down")).unwrap();
@@ -78,7 +78,7 @@ fn a_listed_folder_that_comes_to_exist_is_watched() {
 
 #[test]
 fn reads_and_whatever_else_changes_nothing_lead_to_nothing() {
-    let site = Site::watching(["pages", "listed"]);
+    let site = Site::watching_calmly(["pages", "listed"]);
     fs::create_dir(site.path("pages")).unwrap();
     for name in ["pages/a", "listed"] {
         site.write(name, "text");
@@ -101,7 +101,7 @@ fn reads_and_whatever_else_changes_nothing_lead_to_nothing() {
 
 #[test]
 fn many_changes_at_once_are_one() {
-    let site = Site::watching(["."]);
+    let site = Site::watching_calmly(["."]);
     let names = (0..100).map(|number| format!("file-{number:02}")).collect::<Vec<_>>();
     for name in &names {
         site.write(name, "1");
@@ -128,7 +128,7 @@ fn a_link_that_is_turned_to_another_folder_is_a_change() {
         fs::write(root.join("releases").join(release).join("pages/a"), release.repeat(9)).unwrap();
     }
     symlink("releases/1", root.join("current")).unwrap();
-    let site = Site::with(publishing(&folder, ["current/pages", "current/pages/a"]), folder);
+    let site = Site::with(calm(publishing(&folder, ["current/pages", "current/pages/a"])), folder);
     for release in ["2", "3"] {
         symlink(format!("releases/{release}"), site.path("new")).unwrap();
         fs::rename(site.path("new"), site.path("current")).unwrap();
@@ -148,8 +148,8 @@ fn a_folder_that_is_replaced_by_another_one_is_watched_on() {
         fs::create_dir_all(folder.path().join(name).join("pages")).unwrap();
         fs::write(folder.path().join(name).join("pages/a"), name.repeat(3)).unwrap();
     }
-    let site = Site::with(publishing(&folder, ["site"]), folder);
-    for round in 0..10 {
+    let site = Site::with(calm(publishing(&folder, ["site"])), folder);
+    for round in 0..4 {
         fs::rename(site.path("site"), site.path("old")).unwrap();
         fs::rename(site.path("next"), site.path("site")).unwrap();
         fs::rename(site.path("old"), site.path("next")).unwrap();
@@ -161,8 +161,8 @@ fn a_folder_that_is_replaced_by_another_one_is_watched_on() {
 
 #[test]
 fn a_file_that_comes_and_goes_again_at_once_is_nothing() {
-    let site = Site::watching(["."]);
-    for _ in 0..5 {
+    let site = Site::watching_calmly(["."]);
+    for _ in 0..2 {
         site.write("passing", "1");
         fs::remove_file(site.path("passing")).unwrap();
     }
@@ -171,7 +171,7 @@ fn a_file_that_comes_and_goes_again_at_once_is_nothing() {
 
 #[test]
 fn a_save_by_deleting_first_is_one_change() {
-    let site = Site::watching(["a"]);
+    let site = Site::watching_calmly(["a"]);
     site.write("a", "1");
     site.expect("a");
     fs::remove_file(site.path("a")).unwrap();

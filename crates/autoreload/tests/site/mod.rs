@@ -11,7 +11,7 @@ use sitebus_bus::{Bus, LOG, Record, topics};
 use sitebus_testkit::Transcript;
 use tempfile::TempDir;
 
-/// No event of a test takes longer.
+/// No event of a test takes longer; and it is less than the minute after which all is looked at without an event.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 pub(crate) struct Site {
@@ -27,6 +27,12 @@ impl Site {
     pub(crate) fn watching<const N: usize>(paths: [&str; N]) -> Site {
         let folder = folder();
         Site::with(publishing(&folder, paths), folder)
+    }
+
+    /// The same, for tests that make one change by many calls.
+    pub(crate) fn watching_calmly<const N: usize>(paths: [&str; N]) -> Site {
+        let folder = folder();
+        Site::with(calm(publishing(&folder, paths)), folder)
     }
 
     pub(crate) fn with(settings: Settings, folder: TempDir) -> Site {
@@ -91,8 +97,14 @@ pub(crate) fn publishing<const N: usize>(folder: &TempDir, paths: [&str; N]) -> 
         folder: Some(folder.path().to_owned()),
         program: Program::Unwatched,
         action: Action::Publish,
+        // Between two calls of a test a busy machine may do something else for a while.
+        settle: Duration::from_millis(60),
         ..Settings::of(paths)
     }
+}
+
+pub(crate) fn calm(settings: Settings) -> Settings {
+    Settings { settle: Duration::from_millis(500), ..settings }
 }
 
 /// As editors do it: into another file, which is then renamed.
