@@ -39,8 +39,21 @@ pub enum DaemonizeError {
     },
     /// There are other threads, or the system made no process.
     #[error("the process cannot leave the foreground: {0}")]
-    Detach(#[from] DetachError),
+    Detach(DetachError),
     /// A topic that the plugin listens on is used otherwise.
     #[error("the daemon cannot listen: {0}")]
-    Topic(#[from] TopicClash),
+    Topic(TopicClash),
+}
+
+// `Display` tells the whole story, so there is no `source`: a report that walks the chain prints nothing twice.
+impl From<DetachError> for DaemonizeError {
+    fn from(cause: DetachError) -> DaemonizeError {
+        DaemonizeError::Detach(cause)
+    }
+}
+
+impl From<TopicClash> for DaemonizeError {
+    fn from(cause: TopicClash) -> DaemonizeError {
+        DaemonizeError::Topic(cause)
+    }
 }

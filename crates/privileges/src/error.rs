@@ -8,7 +8,7 @@ use sitebus_os::identity::{AccountError, IdentityError, User};
 pub enum PrivilegesError {
     /// A user or a group is unknown.
     #[error("privileges cannot be dropped: {0}")]
-    Account(#[from] AccountError),
+    Account(AccountError),
     /// The user was given by a number without an account.
     #[error(
         "privileges cannot be dropped: user {0} has no account, so its group is not known: name a group too"
@@ -28,5 +28,18 @@ pub enum PrivilegesError {
     },
     /// The kernel does not allow it, or not all of it.
     #[error("privileges cannot be dropped: {0}")]
-    Identity(#[from] IdentityError),
+    Identity(IdentityError),
+}
+
+// `Display` tells the whole story, so there is no `source`: a report that walks the chain prints nothing twice.
+impl From<AccountError> for PrivilegesError {
+    fn from(cause: AccountError) -> PrivilegesError {
+        PrivilegesError::Account(cause)
+    }
+}
+
+impl From<IdentityError> for PrivilegesError {
+    fn from(cause: IdentityError) -> PrivilegesError {
+        PrivilegesError::Identity(cause)
+    }
 }
