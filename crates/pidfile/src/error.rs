@@ -18,9 +18,10 @@ pub enum PidFileError {
         /// What the system says.
         cause: io::Error,
     },
-    /// Others could write into the file, and so choose whom a stop script kills.
+    /// Others could write into the file, and so choose whom a stop script kills; or its owner could not.
     #[error(
-        "the mode {mode:#o} of the PID file would let others write to it: take one such as 0o644 or 0o600"
+        "the mode {mode:#o} of the PID file will not do: its owner reads and writes it, others read it at most; take 0o644 or \
+         0o600"
     )]
     Mode {
         /// What was asked for.

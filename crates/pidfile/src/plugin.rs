@@ -27,7 +27,7 @@ impl PidFile {
     /// # Errors
     /// [`PidFileError::Path`] or [`PidFileError::Mode`]: settings with which no start could go well.
     pub fn new(settings: Settings) -> Result<PidFile, PidFileError> {
-        if settings.mode & 0o022 != 0 {
+        if settings.mode & !0o044 != 0o600 {
             return Err(PidFileError::Mode { mode: settings.mode });
         }
         Ok(PidFile { settings: resolved(settings)?, inherited: None })

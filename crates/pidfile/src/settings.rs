@@ -9,7 +9,7 @@ pub struct Settings {
     /// The file. Its folder must exist. A relative path is resolved when the plugin is made, so that a daemon may leave for
     /// another folder later.
     pub path: PathBuf,
-    /// The mode of a new file, less the umask: 0644 lets everybody read it. Nobody but the owner may write.
+    /// The mode of a new file, less the umask: 0600, and 0044 for those who may read it. Nobody but the owner writes.
     pub mode: u32,
 }
 

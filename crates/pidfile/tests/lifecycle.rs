@@ -114,8 +114,11 @@ fn a_reload_is_refused_if_it_would_move_the_file() {
 
 #[test]
 fn settings_with_which_no_start_could_go_well_are_refused_at_once() {
-    let open_to_all = Settings { mode: 0o666, ..Settings::at("/run/site.pid") };
-    assert!(matches!(PidFile::new(open_to_all), Err(PidFileError::Mode { mode: 0o666 })));
+    for mode in [0o666, 0o620, 0o444, 0o755, 0o4644] {
+        let settings = Settings { mode, ..Settings::at("/run/site.pid") };
+        let error = PidFile::new(settings).unwrap_err();
+        assert!(matches!(error, PidFileError::Mode { mode: named } if named == mode), "{error}");
+    }
     assert!(matches!(PidFile::new(Settings::at("")), Err(PidFileError::Path { .. })));
 }
 
