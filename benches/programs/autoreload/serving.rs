@@ -159,7 +159,7 @@ impl Serving {
         let tree = Tree::start(command)?;
         let serving = Serving { name, tree, folder, port, turn: 0 };
         serving.wait_for("0")?;
-        thread::sleep(Duration::from_secs(1)); // watching begins after serving
+        thread::sleep(Duration::from_secs(1)); // sleep-is-meant: watching begins after serving, and nobody says when
         Ok(serving)
     }
 
@@ -170,18 +170,16 @@ impl Serving {
     /// While nothing happens.
     pub(crate) fn processor_time_over(&self, idle: Duration) -> Result<Duration> {
         let before = self.tree.processor_time()?;
-        thread::sleep(idle);
+        thread::sleep(idle); // sleep-is-meant: nothing is what is measured
         Ok(self.tree.processor_time()?.saturating_sub(before))
     }
 
     /// One change: milliseconds, and how many connects were refused.
     fn turn(&mut self) -> Result<[f64; 2]> {
         self.turn += 1;
-        thread::sleep(if self.name == CHERRYPY {
-            PAUSE + ONE_LOOK + ONE_LOOK * (self.turn * 37 % 100) / 100
-        } else {
-            PAUSE
-        });
+        let look = ONE_LOOK + ONE_LOOK * (self.turn * 37 % 100) / 100;
+        let pause = if self.name == CHERRYPY { PAUSE + look } else { PAUSE };
+        thread::sleep(pause); // sleep-is-meant: at rest
         let token = self.turn.to_string();
         if self.folder.path().join("site.toml").exists() {
             write_site(self.port, &self.folder, &token)?;
@@ -204,7 +202,7 @@ impl Serving {
                 _ => {}
             }
             ensure!(Instant::now() < deadline, "{} did not serve '{token}' in {PATIENCE:?}", self.name);
-            thread::sleep(ASK);
+            thread::sleep(ASK); // sleep-is-meant: it is asked a thousand times a second, not more
         }
     }
 

@@ -94,7 +94,7 @@ fn sitebus(name: &str, save: fn(&Path, &str) -> Result<()>) -> Result<Contestant
     let mut turn = 0;
     Ok(Contestant::new(name, move || {
         let (_folder, _bus) = (&folder, &bus);
-        thread::sleep(PAUSE);
+        thread::sleep(PAUSE); // sleep-is-meant: at rest
         turn += 1;
         save(&file, &"x".repeat(turn))?;
         let saved = Instant::now();
@@ -108,11 +108,11 @@ fn other(name: &str, command: impl FnOnce(&Path) -> Command) -> Result<Contestan
     let mut command = command(folder.path());
     command.stdin(Stdio::null());
     let tree = Tree::start(command)?;
-    thread::sleep(Duration::from_secs(1)); // it does not say when it is ready
+    thread::sleep(Duration::from_secs(1)); // sleep-is-meant: it does not say when it is ready
     let mut turn = 0;
     Ok(Contestant::new(name, move || {
         let _folder = &folder;
-        thread::sleep(PAUSE);
+        thread::sleep(PAUSE); // sleep-is-meant: at rest
         tree.forget();
         turn += 1;
         write(&file, &"x".repeat(turn))?;
