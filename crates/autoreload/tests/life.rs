@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use site::{LONG, Site, folder, publishing};
 use sitebus_autoreload::{Action, Autoreload, Brake, Error, Settings};
-use sitebus_bus::{Bus, Priority, SettingsMap, State, topics};
+use sitebus_bus::{Bus, LOG, Priority, RESTART, Record, SettingsMap, State, topics};
 use sitebus_testkit::Gate;
 
 #[test]
@@ -39,6 +39,26 @@ fn a_change_becomes_a_reload_if_that_is_wanted() {
     site.heard.wait_for("reloaded", LONG).unwrap();
     assert_eq!(site.bus.state(), State::Started);
     assert!(site.heard.lines().contains(&"INFO a was created: reloading".to_owned()));
+}
+
+#[test]
+fn a_restart_that_somebody_objects_to_is_asked_for_again_with_the_next_change() {
+    let folder = folder();
+    let settings = Settings { action: Action::Restart, ..publishing(&folder, ["a"]) };
+    let site = Site::stopped(settings, folder);
+    let path = site.path("a");
+    site.bus.on(RESTART).unwrap().subscribe("looks", move |_| {
+        anyhow::ensure!(fs::read_to_string(&path)? == "good", "it is not good");
+        Ok(())
+    });
+    let (note, log) = (site.heard.clone(), site.bus.on(LOG).unwrap());
+    log.subscribe("all", move |record: &Record| note.note(format!("{}: {}", record.source, record.message)));
+    site.bus.start().unwrap();
+    site.write("a", "bad");
+    site.heard.wait_for("it is not good", LONG).unwrap();
+    assert_eq!(site.bus.state(), State::Started);
+    site.write("a", "good");
+    assert!(site.bus.block().is_restart());
 }
 
 #[test]
