@@ -67,10 +67,12 @@ fn imports_go_in_one_direction() {
         ("autoreload", &["bus", "os"]),
         ("control", &["bus", "os"]),
         ("daemonize", &["bus", "os"]),
+        ("pidfile", &["bus", "os"]),
         ("privileges", &["bus", "os"]),
         ("http", &["bus", "serve"]),
         ("log", &["bus", "os"]),
         ("sitebus", &["bus", "os", "serve", "signals", "http", "front", "log"]),
+        ("tasks", &["bus"]),
         ("testkit", &["bus", "os"]),
     ]);
     for name in crates() {

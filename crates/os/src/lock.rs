@@ -119,7 +119,7 @@ impl Lock {
                     if by.is_some() {
                         break;
                     }
-                    thread::sleep(SIGNING); // it has the lock and is about to sign, or it is no lock of ours
+                    thread::sleep(SIGNING); // sleep-is-meant: it is about to sign, or it is no lock of ours
                     continue;
                 }
                 Err(TryLockError::Error(cause)) => return Err(failed("locking", &path, cause)),

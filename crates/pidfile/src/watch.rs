@@ -32,7 +32,7 @@ impl PidFile {
             if left.is_zero() {
                 return Err(PidFileError::NotHeld { path: path.to_owned() });
             }
-            thread::sleep(left.min(LOOK));
+            nap(None, left.min(LOOK));
         }
     }
 
@@ -57,11 +57,10 @@ impl PidFile {
     }
 }
 
-/// Waits for the end of the process, but not for longer than this. Of a process that has ended, a child may still hold
-/// what it held.
+/// Waits for the end of the process, if there is one that has not ended, but not for longer than this.
 fn nap(process: Option<&Process>, time: Duration) {
     match process.filter(|process| !process.has_ended().unwrap_or(true)) {
         Some(process) => drop(process.wait(Some(Instant::now() + time))),
-        None => thread::sleep(time),
+        None => thread::sleep(time), // sleep-is-meant: the kernel tells nobody of a lock
     }
 }
