@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use sitebus_bus::{HandedOn, Handle, Plugin, RESTART, Restarting, TopicClash, priority};
 use sitebus_os::image::Image;
 use sitebus_os::parcel::{Inherited, Item};
+use sitebus_os::signal::Kept;
 
 use crate::settings::Settings;
 use crate::trial;
@@ -80,6 +81,12 @@ fn look(image: &Image, settings: &Settings, restarting: &Restarting) -> anyhow::
 fn execute(image: &Image, inherited: &Inherited, handed_on: &HandedOn) -> anyhow::Error {
     let mut items = inherited.take_everything();
     items.extend(handed_on.take::<Item>());
+    let signals = handed_on.take::<Kept>();
+    let blocked = signals.iter().try_for_each(Kept::block);
+    if let Err(error) = blocked {
+        inherited.put(items);
+        return anyhow!(error).context("signals cannot be kept for the next image");
+    }
     let (error, items) = image.execute(items);
     inherited.put(items);
     anyhow!(error)

@@ -1,7 +1,7 @@
 //! What was taken from the process, and how it is given back.
 
 use sitebus_os::interrupt::Interrupt;
-use sitebus_os::signal::{Catch, Signal};
+use sitebus_os::signal::{Catch, Kept, Signal};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -50,6 +50,19 @@ impl Held {
         match state {
             State::Taken(taken) => taken.give_back(),
             State::NotYet | State::GivenBack => Vec::new(),
+        }
+    }
+
+    /// Ends the threads, and leaves what comes from here on to the next image of the process.
+    pub(crate) fn keep(&self) -> Option<Kept> {
+        let state = std::mem::replace(&mut *self.lock(), State::GivenBack);
+        match state {
+            State::Taken(Taken { catch, interrupt, threads, through }) => {
+                catch.remote().close(); // the reader still acts on what came before
+                wait_for(threads, &through);
+                Some(Kept::new(catch, interrupt))
+            }
+            State::NotYet | State::GivenBack => None,
         }
     }
 

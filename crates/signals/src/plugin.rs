@@ -77,7 +77,13 @@ impl Signals {
         // Before the first signal can ask for an exit.
         plugin.on_exit(priority::SIGNALS, {
             let (held, plugin) = (ReleaseOnDrop(held.clone()), plugin.clone());
-            move |_| give_back(&held.0, &plugin)
+            move |exiting| {
+                if exiting.exit().is_restart() {
+                    held.0.keep().into_iter().for_each(|kept| exiting.hand_on(kept));
+                } else {
+                    give_back(&held.0, &plugin);
+                }
+            }
         });
         let ignored = self.take(&plugin, &holder, &held).inspect_err(|_| plugin.unsubscribe())?;
         if !ignored.is_empty() {

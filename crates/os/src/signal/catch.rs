@@ -151,6 +151,12 @@ impl Catch {
         Remote { pipe: self.pipe.clone() }
     }
 
+    /// What has come and nobody has read, once the reader has ended.
+    pub(super) fn left_over(&self) -> impl Iterator<Item = Signal> + '_ {
+        let next = || self.pipe.next(Some(Instant::now())).ok().flatten();
+        std::iter::from_fn(next).filter_map(|number| Signal::try_from(i32::from(number)).ok())
+    }
+
     /// Gives all signals back and closes the reading end. Returns those whose handler somebody else has replaced
     /// meanwhile: theirs is left as it is.
     #[must_use = "it says whose handlers were left alone"]

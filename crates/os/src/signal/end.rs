@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "raise(3), signal masks with real-time signals, and _exit(2)")]
 
 use super::{Disposition, Signal};
+use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -48,6 +49,11 @@ pub fn stop_ignoring(signals: impl IntoIterator<Item = Signal>) -> io::Result<()
 /// # Errors
 /// What pthread_sigmask(3) says; none is to be expected.
 pub fn unblock(signals: impl IntoIterator<Item = Signal>) -> io::Result<()> {
+    change_mask(libc::SIG_UNBLOCK, signals)
+}
+
+/// Changes the mask of the calling thread.
+pub(super) fn change_mask(how: c_int, signals: impl IntoIterator<Item = Signal>) -> io::Result<()> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset(3) makes a whole value of it.
     let mut set = unsafe {
@@ -59,7 +65,7 @@ pub fn unblock(signals: impl IntoIterator<Item = Signal>) -> io::Result<()> {
         unsafe { libc::sigaddset(&mut set, signal.number()) };
     }
     // SAFETY: `set` lives until the call returns, and the old mask is not asked for.
-    match unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, ptr::null_mut()) } {
+    match unsafe { libc::pthread_sigmask(how, &set, ptr::null_mut()) } {
         0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
     }
