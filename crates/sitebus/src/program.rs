@@ -3,13 +3,16 @@
 mod args;
 mod assembly;
 mod check;
+mod commands;
 mod console;
+mod door;
 mod init;
 mod prelude;
 mod reload;
 mod run;
 mod sections;
 mod state;
+mod statuses;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +22,7 @@ use std::sync::Arc;
 use self::args::{Args, Command};
 use self::prelude::Prelude;
 use self::sections::{Attach, Joined};
+use self::statuses::{BAD_USAGE, FAILED};
 use crate::Handle;
 use crate::front::{App, AppService};
 use crate::site::{Known, Section};
@@ -37,7 +41,7 @@ pub struct Program {
 
 /// The `main` of a program of your own: it has the site file and all commands of `sitebus`, and whatever `assemble` adds.
 ///
-/// Returns the status of the process: 0 done, 1 refused or failed, 2 bad usage or a bad site file.
+/// Returns the status of the process: 0 done, 1 refused or failed, 2 bad usage or a bad site file, 3 timed out, 4 not running.
 ///
 /// `assemble` runs first of all and for every command, `--help` too, so it should only name the parts; what takes time or
 /// may fail belongs into [`Program::plugin`].
@@ -75,14 +79,10 @@ pub fn main(assemble: impl FnOnce(Program) -> Program) -> ExitCode {
     match args.command {
         Command::Run(site) => run::run(program, site, prelude, log.as_ref()),
         Command::Check { site, json } => check::check(program, site, json),
+        Command::Operator(command) => commands::obey(command, &name, program, prelude, log.as_ref()),
         Command::Init { folder } => init::init(&folder, &name, &program.known),
     }
 }
-
-/// Something was refused or failed.
-const FAILED: u8 = 1;
-/// The command line or the site file is wrong; nothing was started.
-const BAD_USAGE: u8 = 2;
 
 impl Program {
     fn new() -> Program {

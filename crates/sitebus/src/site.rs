@@ -48,13 +48,17 @@ mod overrides;
 mod problem;
 mod read;
 mod report;
+mod schema;
 mod section;
 mod sections;
+mod shape;
 mod source;
 mod span;
 mod syntax;
 mod tree;
 mod units;
+mod which;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -77,3 +81,4 @@ pub use sections::signals::SignalsSection;
 pub use sections::site::SiteSection;
 pub use span::{Span, Spanned};
 pub use units::{Mode, Period, Size};
+pub(crate) use which::WhichSite;

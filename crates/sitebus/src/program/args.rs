@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::commands::args::OperatorCommand;
+use super::statuses::MEANING;
+
 /// Runs a web site from one file.
 #[derive(Debug, Parser)]
 #[command(about, arg_required_else_help = true, max_term_width = 100)]
@@ -18,8 +21,13 @@ impl Args {
     /// # Errors
     /// It is not understood, or asks for the help or the version.
     pub(crate) fn read(name: &str, version: String) -> clap::error::Result<Args> {
+        Args::from_arg_matches(&Args::command_of(name, version).try_get_matches()?)
+    }
+
+    /// The whole command line, as the program of this name has it.
+    pub(crate) fn command_of(name: &str, version: String) -> clap::Command {
         let command = Args::command().name(name.to_owned()).bin_name(name).version(version);
-        Args::from_arg_matches(&command.try_get_matches()?)
+        command.after_help(MEANING).mut_subcommands(|command| command.after_help(MEANING))
     }
 }
 
@@ -38,6 +46,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Operator(OperatorCommand),
     /// Write a first site, with comments
     Init {
         /// The folder to write it to; made if it is missing

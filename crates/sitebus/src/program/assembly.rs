@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Program;
 use crate::front::{App, Front};
 use crate::signals::{Action, Signal};
 use crate::site::{
-    AutoreloadSection, DaemonSection, HttpSection, Known, LogSection, PidfileSection, PrivilegesSection,
-    Report, RouteSections, Section, SignalsSection, SiteFile, SiteSection, Spanned,
+    AutoreloadSection, DaemonSection, HttpSection, Known, LogSection, Period, PidfileSection,
+    PrivilegesSection, Report, RouteSections, Section, SignalsSection, SiteFile, SiteSection, Spanned,
 };
 use crate::{Limits, autoreload, daemonize, http, log, pidfile, privileges, signals};
 
@@ -35,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) signals: signals::Settings,
     pub(crate) log: log::Settings,
     pub(crate) daemon: daemonize::Settings,
+    /// How long a start in the background may take, if the file says so.
+    pub(crate) start_timeout: Option<Duration>,
     pub(crate) pidfile: Option<pidfile::Settings>,
     pub(crate) privileges: privileges::Settings,
     /// None unless files are to be watched.
@@ -67,14 +70,12 @@ impl Source {
         let autoreload = section::<AutoreloadSection>(&file, "autoreload")?;
         let folder = file.folder();
         let name = site.name.as_ref().map_or_else(|| name_of(&self.path), |name| name.to_string());
-        let state = site
-            .state
-            .as_ref()
-            .map_or_else(|| folder.join(".sitebus").join(&name), |state| folder.join(&**state));
+        let state = state_of(folder, site.state.as_ref().map(|state| state.as_path()), &name);
         let watched = self.autoreload || autoreload.enabled == Some(true);
         Ok(Plan {
             log: log.settings(folder),
             daemon: daemon.settings(folder, &state),
+            start_timeout: daemon.timeout.map(Period::get),
             pidfile: pidfile.map(|section| section.settings(folder)),
             privileges: privileges.settings(),
             autoreload: watched.then(|| self.watched(&autoreload, &file, &state)),
@@ -107,8 +108,13 @@ fn section<T: Section + Default>(file: &SiteFile, name: &str) -> Result<T, Repor
     Ok(file.section::<T>(name)?.map(Spanned::into_inner).unwrap_or_default())
 }
 
+/// Where a site keeps what outlives its processes.
+pub(crate) fn state_of(folder: &Path, given: Option<&Path>, name: &str) -> PathBuf {
+    given.map_or_else(|| folder.join(".sitebus").join(name), |state| folder.join(state))
+}
+
 /// `shop.toml` is the site `shop`.
-fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     let good = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().chars().map(good).collect::<String>());
     stem.filter(|name| !name.starts_with('.')).unwrap_or_else(|| "site".to_owned())

@@ -7,11 +7,13 @@ use anyhow::anyhow;
 
 use super::args::RunArgs;
 use super::assembly::{Plan, Source};
+use super::door::Door;
 use super::prelude::Prelude;
 use super::sections::{Attach, Joined};
 use super::state::StateFolder;
 use super::{BAD_USAGE, FAILED, Program, reload};
 use crate::autoreload::Autoreload;
+use crate::daemonize::Daemon;
 use crate::front::Swap;
 use crate::http::Http;
 use crate::log::{self, Log};
@@ -20,59 +22,88 @@ use crate::pidfile::PidFile;
 use crate::privileges::Privileges;
 use crate::restart::{self, Restart};
 use crate::signals::Signals;
+use crate::site::Report;
 use crate::{Bus, Cause, Error, Exit, Failures, Level};
 
 /// Everything that a bus of this site is made of, as often as one is needed.
-struct Site<'a> {
+pub(crate) struct Site<'a> {
     source: Arc<Source>,
+    version: String,
     sections: Vec<Box<dyn Joined>>,
     plugins: Vec<Attach>,
-    prelude: Prelude,
+    pub(crate) prelude: Prelude,
+    /// Of a process that has left its terminal.
+    pub(crate) daemon: Option<Daemon>,
     log: Option<&'a Log>,
 }
 
 pub(crate) fn run(program: Program, args: RunArgs, prelude: Prelude, log: Option<&Log>) -> ExitCode {
-    let Program { known, apps, sections, plugins, .. } = program;
-    let source = Arc::new(Source {
-        path: args.site.file,
-        overrides: args.site.set,
-        known,
-        apps: Arc::new(apps),
-        autoreload: args.autoreload,
-    });
-    let plan = match source.read() {
-        Ok(plan) => plan,
+    match Site::read(program, args, prelude, log) {
+        Ok((site, plan)) => site.run(plan),
         Err(report) => {
             let _ = report.print(); // there is nowhere left to say so
-            return ExitCode::from(BAD_USAGE);
-        }
-    };
-    match (Site { source, sections, plugins, prelude, log }).run(plan) {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            log::report(&format_args!("{error:#}"));
-            ExitCode::from(FAILED)
+            ExitCode::from(BAD_USAGE)
         }
     }
 }
 
+impl<'a> Site<'a> {
+    /// Reads the site file; nothing is started.
+    pub(crate) fn read(
+        program: Program,
+        args: RunArgs,
+        prelude: Prelude,
+        log: Option<&'a Log>,
+    ) -> Result<(Site<'a>, Plan), Report> {
+        let version = program.version_line();
+        let Program { known, apps, sections, plugins, .. } = program;
+        let source = Arc::new(Source {
+            path: args.site.file,
+            overrides: args.site.set,
+            known,
+            apps: Arc::new(apps),
+            autoreload: args.autoreload,
+        });
+        let plan = source.read()?;
+        Ok((Site { source, version, sections, plugins, prelude, daemon: None, log }, plan))
+    }
+}
+
 impl Site<'_> {
+    /// Runs it to its end, and says what was in the way of it.
+    pub(crate) fn run(&self, plan: Plan) -> ExitCode {
+        match self.run_to_the_end(plan) {
+            Ok(exit) => exit.into(),
+            Err(error) => {
+                if let Some(daemon) = &self.daemon {
+                    daemon.failed(format_args!("{error:#}"), FAILED);
+                }
+                log::report(&format_args!("{error:#}"));
+                ExitCode::from(FAILED)
+            }
+        }
+    }
+
     /// One bus, or another on the same sockets where a restart has failed although it looked well.
-    fn run(&self, mut plan: Plan) -> anyhow::Result<Exit> {
-        prepare_process(&plan)?;
+    fn run_to_the_end(&self, mut plan: Plan) -> anyhow::Result<Exit> {
+        let mut failed_restart = None;
+        if let Ok(files) = resource::open_files() {
+            let _ = resource::limit_open_files(files.hard); // as many as we may; with fewer it still runs
+        }
         if let Some(log) = self.log {
             log.change(plan.log.clone())?;
         }
         loop {
-            let exit = self.run_one(&plan)?;
+            let exit = self.run_one(&plan, failed_restart.take())?;
             if !matches!(exit.cause(), Cause::RestartFailed { .. }) {
                 return Ok(exit);
             }
+            failed_restart = Some(exit.to_string());
             plan = self.source.read().map_err(|report| anyhow!("\n{report}"))?;
         }
     }
 
-    fn run_one(&self, plan: &Plan) -> anyhow::Result<Exit> {
+    fn run_one(&self, plan: &Plan, failed_restart: Option<String>) -> anyhow::Result<Exit> {
         let inherited = &self.prelude.inherited;
         // Held to the end of this function: the folder is given back when everything else is over.
         let privileges = Privileges::new(plan.privileges.clone())?;
@@ -82,17 +113,25 @@ impl Site<'_> {
             log.subscribe(&bus)?;
         }
         StateFolder::subscribe(&state, &bus);
+        if let Some(daemon) = &self.daemon {
+            daemon.subscribe(&bus)?;
+        }
+        let (version, owner) = (self.version.as_str(), privileges.owner());
+        Door { state: state.path(), version, owner, inherited, failed_restart }.open(&bus)?;
         if let Some(settings) = &plan.pidfile {
             PidFile::new(settings.clone())?.inherit(inherited).subscribe(&bus);
         }
         privileges.subscribe(&bus)?;
         Signals::new(plan.signals.clone()).subscribe(&bus)?;
+        // Only now: whoever started us, or the image before this one, may have them wait for somebody who hears them.
+        signal::unblock(plan.signals.actions().map(|(signal, _)| signal))?;
         let trial = restart::Settings::default().trial(self.source.check_arguments());
         Restart::new(self.prelude.image.clone(), inherited.clone()).settings(trial).subscribe(&bus)?;
 
         let routes = Swap::new(plan.front.clone());
         if let Some(settings) = &plan.http {
-            Http::new("http").settings(settings.clone()).service(routes.clone()).subscribe(&bus)?;
+            let http = Http::new("http").settings(settings.clone()).inherit(inherited);
+            http.service(routes.clone()).subscribe(&bus)?;
         }
         if let Some(settings) = &plan.autoreload {
             Autoreload::new(settings.clone()).subscribe(&bus)?;
@@ -131,13 +170,4 @@ fn not_started(site: &str, failures: &Failures, log: Option<&Log>) -> anyhow::Er
     }
     let who: Vec<String> = failures.iter().map(|failure| format!("'{}'", failure.listener())).collect();
     anyhow!("the site '{site}' did not start because of {}; see the log above", who.join(", "))
-}
-
-/// What the process inherited and a server does not want: blocked signals, and few descriptors.
-fn prepare_process(plan: &Plan) -> anyhow::Result<()> {
-    signal::unblock(plan.signals.actions().map(|(signal, _)| signal))?;
-    if let Ok(files) = resource::open_files() {
-        let _ = resource::limit_open_files(files.hard); // as many as we may; with fewer it still runs
-    }
-    Ok(())
 }

@@ -41,23 +41,21 @@ impl StateFolder {
         if let Some(taken) = StateFolder::inherit(folder, inherited) {
             return Ok(taken);
         }
-        let new: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
+        StateFolder::make(folder, owner)?;
+        let lock = Lock::take_with_mode(folder.join("lock"), 0o600).map_err(|error| refusal(site, error))?;
+        give(&[lock.path()], owner)?;
+        Ok(StateFolder { claim: claim(site)?, lock })
+    }
+
+    /// Makes the folder if it is missing, and gives it to whom the site will run as.
+    pub(crate) fn make(folder: &Path, owner: Option<(u32, u32)>) -> anyhow::Result<()> {
+        let mut ours: Vec<&Path> = folder.ancestors().skip(1).take_while(|path| !path.exists()).collect();
+        ours.push(folder);
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
             let folder = folder.display();
             format!("the state folder {folder} could not be made; name another one with `state` in [site]")
         })?;
-        let lock = Lock::take_with_mode(folder.join("lock"), 0o600).map_err(|error| refusal(site, error))?;
-        if let Some((user, group)) = owner {
-            for path in new.into_iter().chain([folder.as_path(), lock.path()]) {
-                chown(path, Some(user), Some(group)).with_context(|| {
-                    format!(
-                        "{} could not be given to user {user}, as whom the site is to run",
-                        path.display()
-                    )
-                })?;
-            }
-        }
-        Ok(StateFolder { claim: claim(site)?, lock })
+        give(&ours, owner)
     }
 
     /// What was handed on is good as long as nobody has removed it meanwhile.
@@ -105,6 +103,15 @@ impl StateFolder {
     pub(crate) fn path(&self) -> &Path {
         self.lock.path().parent().unwrap_or(Path::new("/"))
     }
+}
+
+fn give(paths: &[&Path], owner: Option<(u32, u32)>) -> anyhow::Result<()> {
+    let Some((user, group)) = owner else { return Ok(()) };
+    paths.iter().try_for_each(|path| {
+        chown(path, Some(user), Some(group)).with_context(|| {
+            format!("{} could not be given to user {user}, as whom the site is to run", path.display())
+        })
+    })
 }
 
 fn name_of(folder: &Path) -> String {
@@ -158,7 +165,7 @@ fn refusal(site: &Plan, error: LockError) -> anyhow::Error {
     }
 }
 
-fn already_running(site: &Plan, by: Option<u32>, how: &str) -> anyhow::Error {
+pub(crate) fn already_running(site: &Plan, by: Option<u32>, how: &str) -> anyhow::Error {
     let who = by.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
     anyhow!(
         "the site '{}' is already running: {who} {how}; stop that one first, or give this one another `name` or `state` \

@@ -72,8 +72,7 @@ impl SiteFile {
         not_utf_8: Option<Problem>,
         overrides: &[String],
     ) -> Result<SiteFile, Report> {
-        // TOML takes both ends of a line for one (TOML 1.0, "Newline"); pictures of the text do not.
-        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).replace("\r\n", "\n");
+        let text = plain(&text);
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let folder = whole.parent().unwrap_or(Path::new("/")).to_owned();
         let mut sources = Sources::default();
@@ -136,7 +135,7 @@ impl SiteFile {
     }
 }
 
-fn load(path: &Path) -> Result<Vec<u8>, Problem> {
+pub(super) fn load(path: &Path) -> Result<Vec<u8>, Problem> {
     // Opening a FIFO would wait for somebody who writes to it.
     let kind = fs::metadata(path).map_err(|error| unreadable(path, &error))?.file_type();
     if !kind.is_file() && !kind.is_dir() {
@@ -208,8 +207,13 @@ fn neighbour(path: &Path) -> Option<String> {
     nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
+/// TOML takes both ends of a line for one (TOML 1.0, "Newline"); pictures of the text do not.
+pub(super) fn plain(text: &str) -> String {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).replace("\r\n", "\n")
+}
+
 /// The text, and where it stops to be UTF-8.
-fn decode(bytes: Vec<u8>) -> (String, Option<Problem>) {
+pub(super) fn decode(bytes: Vec<u8>) -> (String, Option<Problem>) {
     let (bytes, at) = match String::from_utf8(bytes) {
         Ok(text) => return (text, None),
         Err(error) => (error.as_bytes().to_owned(), error.utf8_error().valid_up_to()),

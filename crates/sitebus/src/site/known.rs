@@ -18,6 +18,7 @@ use super::sections::privileges::PrivilegesSection;
 use super::sections::route::RouteSections;
 use super::sections::signals::SignalsSection;
 use super::sections::site::SiteSection;
+use super::shape::{Shape, shape_of};
 
 /// The sections and applications that a program knows. A name in the file that is not among them is a mistake.
 pub struct Known {
@@ -30,6 +31,7 @@ struct Entry {
     name: String,
     repeated: bool,
     fields: &'static [&'static str],
+    shape: fn() -> Shape,
     check: fn(&SiteFile, &str, &Known) -> Result<(), Report>,
 }
 
@@ -74,6 +76,7 @@ impl Known {
             name: name.to_owned(),
             repeated: T::REPEATED,
             fields: fields_of::<T>(),
+            shape: shape_of::<T>,
             check: |file, name, known| file.section_of::<T>(name, Some(known)).map(|_| ()),
         });
     }
@@ -156,6 +159,22 @@ impl Known {
         self.owner_of(key)
             .filter(|entry| entry.name != section)
             .map(|entry| header(&entry.name, entry.repeated))
+    }
+
+    /// What each section takes, in the order in which they became known.
+    pub(super) fn shapes(&self) -> impl Iterator<Item = (&str, Shape)> {
+        self.sections.iter().map(|entry| (&*entry.name, (entry.shape)()))
+    }
+
+    /// The keys of each section whose type is a plain table.
+    #[cfg(test)]
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &[&str])> {
+        let plain = self.sections.iter().filter(|entry| !entry.repeated);
+        plain.map(|entry| (&*entry.name, entry.fields))
+    }
+
+    pub(super) fn routes_are_needed(&self) -> bool {
+        self.needs_routes
     }
 
     pub(super) fn apps(&self) -> &[String] {

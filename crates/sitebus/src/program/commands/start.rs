@@ -1,0 +1,116 @@
+//! `start`: a site in the background. Whoever started it waits until it is STARTED, or learns why not.
+
+use std::process::{ExitCode, Termination as _};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+use super::answer::Answer;
+use super::args::StartArgs;
+use super::look::ask_until;
+use super::target::Target;
+use crate::control::Command;
+use crate::daemonize::{Daemonize, Ending, Launcher, Output, Settings, Side};
+use crate::log::Log;
+use crate::os::lock::Lock;
+use crate::privileges::Privileges;
+use crate::program::Program;
+use crate::program::assembly::Plan;
+use crate::program::prelude::Prelude;
+use crate::program::run::Site;
+use crate::program::state::{self, StateFolder};
+use crate::program::statuses::{BAD_USAGE, DONE, FAILED};
+
+/// How long a site that is STARTED may take to say where it listens.
+const A_MOMENT: Duration = Duration::from_secs(2);
+
+pub(super) fn start(program: Program, args: StartArgs, prelude: Prelude, log: Option<&Log>) -> ExitCode {
+    let json = args.json;
+    let (mut site, plan) = match Site::read(program, args.run, prelude, log) {
+        Ok(read) => read,
+        Err(report) if json => {
+            return Answer::new("start", "bad-file", BAD_USAGE, report.to_string()).print(json);
+        }
+        Err(report) => {
+            let _ = report.print(); // there is nowhere left to say so
+            return ExitCode::from(BAD_USAGE);
+        }
+    };
+    match leave(&site, &plan) {
+        Ok(Side::Daemon(daemon)) => {
+            site.daemon = Some(daemon);
+            site.run(plan)
+        }
+        Ok(Side::Launcher(launcher)) => {
+            let patience = args.timeout.or(plan.start_timeout).unwrap_or_else(|| patience(&plan));
+            launched(&plan, launcher, patience, json)
+        }
+        Err(error) => Answer::new("start", "refused", FAILED, format!("{error:#}")).print(json),
+    }
+}
+
+/// What is in the way is found before there are two processes, as far as it can be.
+fn leave(site: &Site<'_>, plan: &Plan) -> anyhow::Result<Side> {
+    let alone = site.prelude.alone.as_ref().map_err(|error| anyhow!("{error}"))?;
+    let settings = daemon_settings(plan)?;
+    // After a restart it is ours.
+    let lock = plan.state.join("lock");
+    let holder = Lock::holder(&lock).ok().flatten();
+    if let Some(pid) = holder.filter(|pid| *pid != std::process::id()) {
+        return Err(state::already_running(plan, Some(pid), &format!("holds {}", lock.display())));
+    }
+    StateFolder::make(&plan.state, settings.owner)?;
+    Ok(Daemonize::new(settings).inherit(&site.prelude.inherited).leave(alone)?)
+}
+
+/// The log file belongs to whom the site will run as, so that it can be opened again.
+pub(crate) fn daemon_settings(plan: &Plan) -> anyhow::Result<Settings> {
+    let mut settings = plan.daemon.clone();
+    settings.owner = Privileges::new(plan.privileges.clone())?.owner();
+    Ok(settings)
+}
+
+/// What the bus may take to start, or to undo that: it should be the first to notice, since it knows who overran.
+fn patience(plan: &Plan) -> Duration {
+    let limits = &plan.limits;
+    let all = [limits.start.total, limits.stop.total, limits.exit.total, limits.join];
+    all.into_iter().fold(Duration::from_secs(10), Duration::saturating_add)
+}
+
+fn launched(plan: &Plan, launcher: Launcher, patience: Duration, json: bool) -> ExitCode {
+    let outcome = launcher.wait(Some(patience));
+    let result = match outcome.ending() {
+        Ending::Started => "done",
+        Ending::Overran => "timed-out",
+        _ => "failed",
+    };
+    if outcome.ending() == Ending::Started {
+        return started(plan, outcome.pid()).print(json);
+    }
+    if json {
+        let _ = Answer::new("start", result, outcome.status(), outcome.message()).print(json);
+    }
+    match outcome.ending() {
+        Ending::Interrupted(_) => outcome.report(), // ends by that signal
+        _ if json => ExitCode::from(outcome.status()),
+        _ => Answer::new("start", result, outcome.status(), outcome.message()).print(json),
+    }
+}
+
+fn started(plan: &Plan, pid: u32) -> Answer {
+    let target = Target::of(&plan.name, &plan.state);
+    let status = ask_until(&target, Command::Status, Instant::now() + A_MOMENT).ok();
+    let status = status.and_then(|outcome| outcome.status());
+    let mut message = format!("the site '{}' is STARTED, process {pid}", plan.name);
+    if let Some(status) = status.as_ref().filter(|status| !status.listening.is_empty()) {
+        message += &format!(", and listens on {}", status.listening.join(", "));
+    }
+    if let Output::File(log) = &plan.daemon.output {
+        message += &format!("; its output goes to {}", log.display());
+    }
+    let answer = Answer::new("start", "done", DONE, message);
+    match &status {
+        Some(status) => answer.with_data(status),
+        None => answer,
+    }
+}

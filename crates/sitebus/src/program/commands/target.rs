@@ -1,0 +1,107 @@
+//! Which site is meant. Only its name and its state folder matter, so a file that is wrong elsewhere finds it too.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::answer::Answer;
+use super::args::TargetArgs;
+use crate::control::{Client, ConnectError};
+use crate::log;
+use crate::os::lock::Lock;
+use crate::program::assembly::{name_of, state_of};
+use crate::program::door::SOCKET;
+use crate::program::statuses::{BAD_USAGE, FAILED, NOT_RUNNING};
+use crate::site::{Report, WhichSite};
+
+/// A site that has its state folder but nobody at the door is just starting or ending: for no longer than this.
+const BETWEEN: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A site that is to be asked.
+pub(super) struct Target {
+    name: String,
+    state: PathBuf,
+}
+
+impl Target {
+    /// The site of these arguments. What makes that doubtful is said on standard error.
+    pub(super) fn find(args: &TargetArgs, command: &'static str) -> Result<Target, Answer> {
+        if let Some(state) = &args.state {
+            let state = std::path::absolute(state).unwrap_or_else(|_| state.clone());
+            let name = state.file_name().unwrap_or(state.as_os_str()).to_string_lossy().into_owned();
+            return Ok(Target { name, state });
+        }
+        let found = WhichSite::read(&args.file, &args.set);
+        let name = found.name.unwrap_or_else(|| name_of(&args.file));
+        let target = Target { state: state_of(&found.folder, found.state.as_deref(), &name), name };
+        match found.doubt {
+            None => Ok(target),
+            Some(report) if found.is_text || target.state.join("lock").exists() => {
+                target.warn(&report);
+                Ok(target)
+            }
+            Some(report) => Err(Answer::new(command, "bad-file", BAD_USAGE, target.unknown(&report))),
+        }
+    }
+
+    pub(super) fn of(name: &str, state: &Path) -> Target {
+        Target { name: name.to_owned(), state: state.to_owned() }
+    }
+
+    fn warn(&self, report: &Report) {
+        let (name, state) = (&self.name, self.state.display());
+        log::report(&format_args!(
+            "{report}\nso the site is taken for '{name}' with its state in {state}; if that is not the one, name its folder \
+             with --state"
+        ));
+    }
+
+    fn unknown(&self, report: &Report) -> String {
+        format!("{report}\nto find a running site without its file, name its state folder with --state")
+    }
+
+    /// Connects, or says why there is nobody to ask.
+    pub(super) fn connect(&self, command: &'static str, deadline: Instant) -> Result<Client, Answer> {
+        let socket = self.state.join(SOCKET);
+        let between = deadline.min(Instant::now() + BETWEEN);
+        loop {
+            let error = match Client::connect(&socket, deadline) {
+                Ok(client) => return Ok(client),
+                Err(error) => error,
+            };
+            let ConnectError::NotRunning { why, .. } = &error else {
+                return Err(Answer::new(command, word(&error), error.exit_status(), error.to_string()));
+            };
+            match Lock::holder(&self.state.join("lock")) {
+                Ok(Some(_)) if Instant::now() < between => thread::park_timeout(LOOK),
+                Ok(Some(pid)) => return Err(self.nobody_at_the_door(command, pid)),
+                _ => {
+                    let message =
+                        format!("the site '{}' is not running: {why} at {}", self.name, socket.display());
+                    return Err(Answer::new(command, word(&error), NOT_RUNNING, message));
+                }
+            }
+        }
+    }
+
+    fn nobody_at_the_door(&self, command: &'static str, pid: u32) -> Answer {
+        let message = format!(
+            "the site '{}' is process {pid}, but nobody listens at {}: it is just starting or ending, or the socket was \
+             removed; ask again, or send that process SIGTERM",
+            self.name,
+            self.state.join(SOCKET).display()
+        );
+        Answer::new(command, "failed", FAILED, message)
+    }
+}
+
+fn word(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::NotRunning { .. } => "not-running",
+        ConnectError::NotPermitted { .. } => "denied",
+        ConnectError::Busy { .. } => "busy",
+        ConnectError::TimedOut { .. } => "timed-out",
+        _ => "failed",
+    }
+}
