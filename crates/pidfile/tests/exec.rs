@@ -7,19 +7,27 @@
 mod common;
 
 use std::env;
-use std::io::{BufRead as _, Write as _};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Instant;
 
 use common::{folder, site_with, soon};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use sitebus_os::alone::Alone;
 use sitebus_os::image::Image;
 use sitebus_os::lock::{Lock, LockError};
 use sitebus_os::parcel::{Inherited, Item};
 use sitebus_pidfile::{PidFile, Settings};
+use sitebus_testkit::Child;
+use sitebus_testkit::own_process::LONG;
 
 /// Tells the child the path of its PID file.
 const ROLE: &str = "SITEBUS_TEST_PIDFILE";
+/// The file name extension of the fifo with a dot for each restart.
+const DOTS: &str = "dots";
 const RESTARTS: usize = 20;
 
 #[expect(clippy::print_stdout, reason = "the answer to the runner")]
@@ -39,18 +47,18 @@ fn main() {
     }
 }
 
-/// Restarts for each line that it reads, and exits at the end of them.
+/// Restarts for each dot that it reads, and exits at the end of them.
 #[expect(clippy::print_stdout, reason = "what the parent waits for")]
 fn be_a_site_that_restarts(path: &Path) {
     let image = Image::capture().unwrap();
     let inherited = Inherited::receive(&Alone::claim().unwrap()).unwrap();
     let (bus, _) = site_with(PidFile::new(Settings::at(path)).unwrap().inherit(&inherited));
     bus.restart_by(move |_, handed_on| image.execute(handed_on.take::<Item>()).0.into());
+    let mut dots = File::open(path.with_extension(DOTS)).unwrap();
     bus.start().unwrap();
     println!("started");
 
-    let mut line = [0; 1];
-    if nix::unistd::read(std::io::stdin(), &mut line).unwrap() == 1 {
+    if dots.read(&mut [0]).unwrap() == 1 {
         bus.restart().unwrap();
     } else {
         bus.exit().unwrap();
@@ -61,34 +69,24 @@ fn be_a_site_that_restarts(path: &Path) {
 
 fn through_real_restarts_the_file_is_never_free() {
     let (_folder, path) = folder();
+    let dots = path.with_extension(DOTS);
+    mkfifo(&dots, Mode::S_IRWXU).unwrap();
+    let mut dots = File::options().read(true).write(true).open(dots).unwrap(); // both, so that it waits for nobody
     let mut command = Command::new(env::current_exe().unwrap());
-    command.env(ROLE, &path).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut site = command.spawn().unwrap();
-    let mut input = site.stdin.take().unwrap();
-    let output = site.stdout.take().unwrap();
-    let mut lines = std::io::BufReader::new(output).lines();
-    assert_eq!(lines.next().unwrap().unwrap(), "started");
+    command.env(ROLE, &path);
+    let site = Child::spawn(command).unwrap();
+    site.wait_for_line("started", LONG).unwrap();
 
-    let lines = std::thread::scope(|scope| {
-        let restarting = scope.spawn(|| {
-            for _ in 0..RESTARTS {
-                input.write_all(b".").unwrap();
-                assert_eq!(lines.next().unwrap().unwrap(), "started");
-            }
-            lines
-        });
-        while !restarting.is_finished() {
-            let refused = Lock::take(&path).unwrap_err();
-            assert!(
-                matches!(refused, LockError::Held { by: Some(pid), .. } if pid == site.id()),
-                "{refused}"
-            );
-        }
-        restarting.join().unwrap()
-    });
+    dots.write_all(&[b'.'; RESTARTS]).unwrap();
+    let deadline = soon();
+    while site.stdout().lines().len() <= RESTARTS {
+        let refused = Lock::take(&path).unwrap_err();
+        assert!(matches!(refused, LockError::Held { by: Some(pid), .. } if pid == site.id()), "{refused}");
+        assert!(Instant::now() < deadline, "{:?}", site.output());
+    }
 
-    drop((input, lines));
+    drop(dots);
     PidFile::join(&path, soon()).unwrap();
-    assert!(site.wait().unwrap().success());
+    assert!(site.wait(LONG).unwrap().success(), "{:?}", site.output());
     assert!(!path.exists());
 }
