@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use sitebus_testkit::Child;
+use sitebus_testkit::{Child, NotifySocket};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -296,4 +296,20 @@ fn work_in_the_background_ends_with_the_bus() -> anyhow::Result<()> {
             "the lease is given back",
         ],
     )
+}
+
+#[test]
+fn a_service_manager_hears_of_the_life_of_the_bus() -> anyhow::Result<()> {
+    let manager = NotifySocket::in_abstract()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_16_systemd"));
+    command.env("NOTIFY_SOCKET", manager.address());
+    let child = Child::spawn(command)?;
+    assert!(child.wait(PATIENCE)?.success());
+    assert_eq!(child.stdout().lines(), ["somebody waits until we are ready: true", "1 address is open"]);
+    manager.said().wait_for("STOPPING=1", PATIENCE)?;
+    let said = manager.said().lines();
+    let words = ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"];
+    let told = said.iter().filter_map(|line| words.iter().find(|word| line.starts_with(**word)));
+    assert_eq!(told.copied().collect::<Vec<_>>(), words);
+    Ok(())
 }

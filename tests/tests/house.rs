@@ -72,6 +72,7 @@ fn imports_go_in_one_direction() {
         ("http", &["bus", "serve"]),
         ("log", &["bus", "os"]),
         ("sitebus", &["bus", "os", "serve", "signals", "http", "front", "log"]),
+        ("systemd", &["bus", "os", "serve"]),
         ("tasks", &["bus"]),
         ("testkit", &["bus", "os"]),
     ]);
