@@ -86,7 +86,7 @@ fn out_of_descriptors_its_end_is_not_stuck() {
     site.says("connections cannot be accepted");
     let began = Instant::now();
     site.stop();
-    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     drop(halves);
 }
 

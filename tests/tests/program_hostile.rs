@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Instant;
 
 use sitebus_os::signal::Signal;
-use sitebus_tests::{Folder, SOON, Site, Verdict, own_program, program, run};
+use sitebus_tests::{Connection, Folder, SOON, Site, Verdict, own_program, program, run};
 
 fn small() -> (Folder, Site) {
     let folder = Folder::small();
@@ -23,11 +24,24 @@ fn make(what: &str, path: &std::path::Path) {
     assert!(Command::new(what).arg(path).status().unwrap().success());
 }
 
+/// What still comes until the site closes the connection, or resets it. It must do one of the two.
+#[track_caller]
+fn rest(connection: &mut Connection) -> Vec<u8> {
+    match connection.rest() {
+        Ok(bytes) => bytes,
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            panic!("the site neither answers nor closes: {error}")
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
 /// What is answered to these bytes until the site closes the connection: the statuses, in their order.
+#[track_caller]
 fn statuses(site: &Site, bytes: &[u8]) -> Vec<u16> {
     let mut connection = site.connect();
     let _ = connection.send(bytes);
-    let said = connection.rest().unwrap_or_default();
+    let said = rest(&mut connection);
     let said = String::from_utf8_lossy(&said).into_owned();
     let heads = said.split("HTTP/1.").skip(1);
     heads.filter_map(|head| head.get(2..5)?.parse().ok()).collect()
@@ -139,9 +153,11 @@ fn clients_that_vanish_in_the_midst_of_everything_are_forgotten() {
 #[test]
 fn a_preface_of_http2_that_stops_half_way_costs_the_header_time_and_no_more() {
     let (_folder, site) = small();
-    let mut half = site.connect();
+    let (mut half, began) = (site.connect(), Instant::now());
     half.send("PRI * HTTP/2.0\r\n\r\nSM").unwrap();
-    let _ = half.rest();
+    let said = String::from_utf8(rest(&mut half)).unwrap();
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    assert!(began.elapsed() < SOON / 3, "{:?}", began.elapsed());
     assert_eq!(site.get("/ok").status, 200);
     site.stop();
 }

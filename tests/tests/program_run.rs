@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use sitebus_tests::{Folder, Site, Verdict, ask, get, program, request, run};
+use sitebus_tests::{Folder, Site, Verdict, ask, get, own_program, program, request, run};
 
 /// `examples/hello` as it is, but on any free port.
 fn hello(folder: &Folder) -> Site {
@@ -143,6 +143,21 @@ fn it_says_where_it_listens_who_asked_what_and_why_it_ended() {
     assert_eq!(ended.stdout, "", "standard output is nobody's");
     assert!(ended.stderr.contains("hello: exit with code 0 asked by signal SIGTERM"), "{}", ended.stderr);
     get(address, "/").unwrap_err();
+}
+
+#[test]
+fn the_status_of_the_process_is_the_code_of_its_exit() {
+    for (file, code) in
+        [("leave", 0), ("leave", 3), ("leave", 255), ("leave-at-start", 17), ("leave-at-start", 0)]
+    {
+        let folder = Folder::small();
+        folder.write(file, code.to_string());
+        let ended = run(own_program!(), folder.path(), &["run"]);
+        assert_eq!(ended.code, Some(code), "{file}: {}", ended.stderr);
+        let why = format!("exit with code {code} asked by a file");
+        assert!(ended.stderr.contains(&why), "{file}: {}", ended.stderr);
+        assert_eq!(ended.stderr.contains("Bus STARTED"), file == "leave", "{}", ended.stderr);
+    }
 }
 
 #[test]

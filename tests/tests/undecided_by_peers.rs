@@ -3,7 +3,7 @@
 //! The observations are about CherryPy 18.10 and, where it is older, the bus that it grew out of. These come with their
 //! plugins, and are tested there:
 //!
-//! * SIGHUP ends a service in the foreground; a listener on another name of the same signal is never called: `signals`.
+//! * SIGHUP ends a service in the foreground: `signals`, and `program_signals.rs` beside this file.
 //! * A second start forks the daemon again: comes with the daemonize plugin.
 //! * A listed file that does not exist never triggers; an older modification time never triggers: autoreload.
 //! * The index of a thread is given out again while it is in use: tasks.
@@ -21,6 +21,7 @@ use sitebus_bus::{
     Bus, Cause, Done, EXIT, Error, Exit, LOG, Level, START, STOP, State, Topic, Verb, WaitError,
 };
 use sitebus_testkit::Transcript;
+use sitebus_tests::{Folder, Site, program};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -180,4 +181,18 @@ fn listeners_of_one_priority_run_in_the_order_of_their_subscription_and_stop_in_
     assert_eq!(heard.take(), upwards);
     bus.stop().unwrap();
     assert!(heard.take().iter().eq(upwards.iter().rev()));
+}
+
+/// Theirs never calls a listener on any but one of the names of a signal.
+#[test]
+fn a_signal_does_what_it_is_mapped_to_by_whichever_of_its_names() {
+    let folder = Folder::small();
+    folder.site("[http]\nlisten = [\"127.0.0.1:0\"]\n[signals]\nIOT = \"graceful\"\nSIGPOLL = \"exit\"");
+    let site = Site::start(program!(), &folder);
+    site.signal("ABRT".parse().unwrap());
+    site.says("Bus reloaded");
+    site.signal("IO".parse().unwrap());
+    let ended = site.ends();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("exit with code 0 asked by signal SIGIO (29)"), "{}", ended.stderr);
 }
