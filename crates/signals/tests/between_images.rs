@@ -1,77 +1,116 @@
-//! Signals that come between two images of a process.
+//! Signals that come between two images of a process. A `main` of its own: what waits for the thread that executes is heard
+//! by the first thread of the next image.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod site;
-
 use std::env;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal as Number, kill};
 use nix::unistd::Pid;
-use sitebus_bus::{Bus, RESTART};
+use sitebus_bus::Bus;
 use sitebus_os::image::Image;
 use sitebus_os::signal::{Kept, Signal, unblock};
 use sitebus_signals::{Settings, Signals};
-use sitebus_testkit::own_process::{Process, is_child, say};
 
-const SECOND: &str = "SITEBUS_TEST_SECOND_IMAGE";
+const TESTS: &[(&str, fn())] = &[
+    (
+        "a_signal_that_comes_between_two_images_is_heard_by_the_second",
+        a_signal_that_comes_between_two_images_is_heard_by_the_second,
+    ),
+    (
+        "what_is_kept_for_an_image_that_never_comes_is_given_back",
+        what_is_kept_for_an_image_that_never_comes_is_given_back,
+    ),
+];
 
-fn settings() -> Settings {
-    Settings::none().map("USR1", "publish").unwrap().map("TERM", "exit").unwrap().map("INT", "exit").unwrap()
+#[expect(clippy::print_stdout, reason = "the answer to the runner")]
+fn main() {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("first") => return first(),
+        Some("second") => return second(),
+        Some("alone") => return alone(),
+        _ => {}
+    }
+    // What runners of tests ask a binary first.
+    if arguments.iter().any(|argument| argument == "--list") {
+        if !arguments.iter().any(|argument| argument == "--ignored") {
+            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
+        }
+        return;
+    }
+    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
+    for (name, test) in TESTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| name.contains(&**wanted)))
+    {
+        test();
+        println!("test {name} ... ok");
+    }
 }
 
-/// The first image has nobody left who reads signals when a TERM comes; the second one exits by it.
-#[test]
+fn run(role: &str) -> Output {
+    Command::new(env::current_exe().unwrap()).arg(role).output().unwrap()
+}
+
+fn bus() -> Bus {
+    let bus = Bus::new("site");
+    let settings = Settings::none().map("TERM", "exit").unwrap().map("USR1", "publish").unwrap();
+    Signals::new(settings).subscribe(&bus).unwrap();
+    unblock([Signal::TERM]).unwrap();
+    bus
+}
+
+/// The first image has nobody left who reads signals when a TERM comes; the second one exits by it. Often, since any thread
+/// may be the one that the kernel interrupts.
 fn a_signal_that_comes_between_two_images_is_heard_by_the_second() {
-    let name = "a_signal_that_comes_between_two_images_is_heard_by_the_second";
-    if !is_child() {
-        let mut child = Process::start(name);
-        child.expect("exit with code 0 asked by signal SIGTERM (15)");
-        assert!(child.wait().success(), "{}", child.output());
-        return;
+    for _ in 0..50 {
+        let output = run("first");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {errors}", output.status);
+        assert_eq!(said, "exit with code 0 asked by signal SIGTERM (15)\n");
     }
-    let bus = Bus::new("site");
-    site::say_the_log(&bus);
-    Signals::new(settings()).subscribe(&bus).unwrap();
-    unblock([Signal::TERM, Signal::INT]).unwrap();
-    if env::var_os(SECOND).is_none() {
-        // The harness runs tests on a second thread, and only the one that executes keeps what waits for it: so the signal
-        // comes once the reader has ended, and is sent to this thread again.
-        bus.restart_by(|_, handed_on| {
-            let kept = handed_on.take::<Kept>();
-            assert_eq!(kept.len(), 1);
-            kill(Pid::this(), Number::SIGTERM).unwrap();
-            kept[0].block().unwrap();
-            let mut command = Image::capture().unwrap().command();
-            command.args(env::args_os().skip(1)).env(SECOND, "1");
-            anyhow::anyhow!(std::os::unix::process::CommandExt::exec(&mut command))
-        });
-        bus.on(RESTART).unwrap().subscribe("looks", |_| ());
-        bus.start().unwrap();
-        bus.restart().unwrap();
-        panic!("{}", bus.block());
-    }
-    let _ = bus.start(); // refused, if the signal was faster
-    say(bus.block());
 }
 
-#[test]
-fn what_is_kept_for_an_image_that_never_comes_is_given_back() {
-    let name = "what_is_kept_for_an_image_that_never_comes_is_given_back";
-    if !is_child() {
-        let status = Process::start(name).wait();
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15), "by the default action");
-        return;
-    }
-    let bus = Bus::new("site");
-    Signals::new(settings()).subscribe(&bus).unwrap();
+fn first() {
+    let bus = bus();
     bus.restart_by(|_, handed_on| {
-        drop(handed_on.take::<Kept>());
+        let kept = handed_on.take::<Kept>();
+        assert_eq!(kept.len(), 1);
+        kill(Pid::this(), Number::SIGTERM).unwrap();
+        kept[0].block().unwrap();
+        let mut command = Image::capture().unwrap().command();
+        anyhow::anyhow!(std::os::unix::process::CommandExt::exec(command.arg("second")))
+    });
+    bus.start().unwrap();
+    bus.restart().unwrap();
+    panic!("{}", bus.block());
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to the test")]
+fn second() {
+    let bus = bus();
+    let _ = bus.start(); // refused, if the signal was faster
+    println!("{}", bus.block());
+}
+
+fn what_is_kept_for_an_image_that_never_comes_is_given_back() {
+    let status = run("alone").status;
+    assert_eq!(status.signal(), Some(Signal::TERM.number()), "by the default action: {status}");
+}
+
+fn alone() {
+    let bus = bus();
+    bus.restart_by(|_, handed_on| {
+        let kept = handed_on.take::<Kept>();
+        kept[0].block().unwrap();
+        drop(kept);
         anyhow::anyhow!("no such program")
     });
     bus.start().unwrap();
     bus.restart().unwrap();
     drop(bus.block());
+    unblock([Signal::TERM]).unwrap();
     kill(Pid::this(), Number::SIGTERM).unwrap();
-    say("still there");
 }

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "raise(3)")]
 
 use super::end::change_mask;
-use super::{Catch, Signal};
+use super::{Catch, Signal, table};
 use crate::interrupt::Interrupt;
 use std::io;
 
@@ -11,7 +11,8 @@ use std::io;
 ///
 /// Handlers do not survive an exec, and until the new image has its own, a signal would do what it does by default: end the
 /// process, most of them. But a blocked signal waits, and the kernel keeps both the mask of the thread that executes and
-/// what waits for it (execve(2), signal(7)). Dropping this gives the signals back, as dropping [`Catch`] does.
+/// what waits for it (execve(2), signal(7)). Dropping this gives the signals back, as dropping [`Catch`] does; what waits is
+/// delivered once it is [unblocked](super::unblock).
 #[derive(Debug)]
 pub struct Kept {
     catch: Catch,
@@ -33,10 +34,18 @@ impl Kept {
     pub fn block(&self) -> io::Result<()> {
         let interrupt = self.interrupt.as_ref().map(|_| Signal::INT);
         change_mask(libc::SIG_BLOCK, self.catch.signals().chain(interrupt))?;
+        // Other threads do not block them: their handlers pass on what comes.
+        table::pass_on_to_this_thread(true);
         for signal in self.catch.left_over() {
             // SAFETY: raise(3) takes no pointers. The signal is blocked in this thread, so it waits and nothing runs.
             unsafe { libc::raise(signal.number()) };
         }
         Ok(())
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        table::pass_on_to_this_thread(false);
     }
 }

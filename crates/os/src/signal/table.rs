@@ -2,7 +2,7 @@
 //!
 //! A handler gets nothing but a number, so what it needs must be found from a `static`. It may run at any instruction of
 //! any thread; therefore it only loads atomics and calls write(2), getpid(2), kill(2), raise(3) and signal(2), all of
-//! which signal-safety(7) allows, and it leaves `errno` as it was.
+//! which signal-safety(7) allows, and tgkill(2), a bare system call; and it leaves `errno` as it was.
 
 #![expect(unsafe_code, reason = "a signal handler may only make calls that are safe in one: raw ones")]
 
@@ -29,6 +29,9 @@ static TABLE: [Slot; SLOTS] =
     [const { Slot { descriptor: AtomicI32::new(NOBODY), process: AtomicI32::new(0) } }; SLOTS];
 /// How many handlers are running now.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// The thread that is about to execute another image, and to which all signals are passed on: they are blocked there, so
+/// they wait.
+static EXECUTING: AtomicI32 = AtomicI32::new(NOBODY);
 /// Who holds which signal, and in which process; never looked at by the handler.
 static HOLDERS: Mutex<BTreeMap<Signal, (String, i32)>> = Mutex::new(BTreeMap::new());
 
@@ -97,6 +100,13 @@ pub(super) fn all_handlers_have_left() -> bool {
     true
 }
 
+/// From here on signals go to the calling thread, which has them blocked, or to the descriptors again. What was on its way to
+/// a descriptor is there when this returns.
+pub(super) fn pass_on_to_this_thread(pass_on: bool) {
+    EXECUTING.store(if pass_on { this_thread() } else { NOBODY }, SeqCst);
+    all_handlers_have_left();
+}
+
 extern "C" fn on_signal(number: c_int, info: *mut libc::siginfo_t, _context: *mut c_void) {
     let errno = Errno::last_raw();
     // Counted before the descriptor is read, and all of it in one order: see `all_handlers_have_left`.
@@ -111,7 +121,7 @@ extern "C" fn on_signal(number: c_int, info: *mut libc::siginfo_t, _context: *mu
         } else if from_the_terminal(number, info) {
             // SAFETY: kill(2) is safe in a handler and takes no pointers.
             unsafe { libc::kill(this_process(), libc::SIGSTOP) };
-        } else {
+        } else if !passed_on(number) {
             let byte = [number as u8];
             // SAFETY: write(2) is safe in a handler; the byte lives until it returns; the descriptor is open, since
             // whoever closes it waits until INSIDE is 0. A full pipe answers at once, being non-blocking.
@@ -120,6 +130,29 @@ extern "C" fn on_signal(number: c_int, info: *mut libc::siginfo_t, _context: *mu
     }
     INSIDE.fetch_sub(1, SeqCst);
     Errno::set_raw(errno);
+}
+
+#[cfg(target_os = "linux")]
+fn this_thread() -> i32 {
+    // SAFETY: gettid(2) takes nothing and cannot fail.
+    unsafe { libc::gettid() }
+}
+
+#[cfg(target_os = "linux")]
+fn passed_on(number: c_int) -> bool {
+    let thread = EXECUTING.load(SeqCst);
+    // SAFETY: tgkill(2) takes numbers only, and is safe in a handler as every bare system call is.
+    thread != NOBODY && unsafe { libc::syscall(libc::SYS_tgkill, this_process(), thread, number) } == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn this_thread() -> i32 {
+    NOBODY
+}
+
+#[cfg(not(target_os = "linux"))]
+fn passed_on(_: c_int) -> bool {
+    false
 }
 
 /// In a forked child nobody reads the pipe, and it is the parent's: so the signal does what it would do without us.
