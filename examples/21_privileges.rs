@@ -17,7 +17,8 @@ fn main() -> anyhow::Result<Exit> {
 
     let bus = Bus::new("shop");
     let secret = || File::open("/etc/shadow").map_or_else(|error| error.to_string(), |_| "open".to_owned());
-    bus.plugin("server").on_start(priority::SERVER, move |_| println!("at first the secret is: {}", secret()));
+    bus.plugin("server")
+        .on_start(priority::SERVER, move |_| println!("at first the secret is: {}", secret()));
     privileges.subscribe(&bus)?; // and who may not become that user ends it here
     bus.plugin("work").on_start(priority::TASKS, move |_| println!("from here on it is: {}", secret()));
     bus.start()?;
