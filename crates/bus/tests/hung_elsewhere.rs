@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+use std::ops::Deref;
 use std::sync::mpsc;
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -17,10 +18,28 @@ use sitebus_testkit::{FakeClock, Gate, Recorder, Transcript};
 const SOON: Duration = Duration::from_secs(10);
 const EACH: Duration = Duration::from_secs(60);
 
-fn site() -> (Bus, Arc<FakeClock>, Gate) {
+fn site() -> (Bus, Arc<FakeClock>, Hangs) {
     let clock = FakeClock::new();
     let bus = Bus::builder("site").limits(Limits::all(EACH, EACH * 10)).clock(clock.clone()).build();
-    (bus, clock, Gate::new())
+    (bus, clock, Hangs(Gate::new()))
+}
+
+/// Where listeners hang. Opens when the test is over: one that has failed must not wait in the drop of the bus, whose clock
+/// stands still.
+struct Hangs(Gate);
+
+impl Drop for Hangs {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+impl Deref for Hangs {
+    type Target = Gate;
+
+    fn deref(&self) -> &Gate {
+        &self.0
+    }
 }
 
 /// The one listener that failed: by its name, and because its time was over.
@@ -37,7 +56,7 @@ fn overran(ticket: &Ticket) -> Error {
 fn one_that_hangs_while_it_looks_before_a_restart_is_a_veto_and_the_next_one_looks() {
     let (bus, clock, gate) = site();
     let heard = Transcript::new();
-    let (held, noted) = (gate.clone(), heard.clone());
+    let (held, noted) = (gate.0.clone(), heard.clone());
     let hangs = bus.on(RESTART).unwrap().subscribe("hangs", move |_| held.pass());
     bus.on(RESTART).unwrap().subscribe("next", move |_| noted.note("looked"));
     bus.start().unwrap();
@@ -58,7 +77,7 @@ fn one_that_hangs_while_it_looks_before_a_restart_is_a_veto_and_the_next_one_loo
 fn one_that_hangs_in_a_reload_keeps_neither_an_exit_nor_block() {
     for in_commit in [false, true] {
         let (bus, clock, gate) = site();
-        let held = gate.clone();
+        let held = gate.0.clone();
         bus.on(GRACEFUL).unwrap().subscribe("hangs", move |_| {
             let held = held.clone();
             let pass = move || {
@@ -86,7 +105,7 @@ fn one_that_hangs_in_a_reload_keeps_neither_an_exit_nor_block() {
 #[test]
 fn an_exit_listener_that_joins_a_thread_which_calls_exit_is_given_up_and_the_end_is_reached() {
     let (bus, clock, gate) = site();
-    let (handle, arrived) = (bus.handle(), gate.clone());
+    let (handle, arrived) = (bus.handle(), gate.0.clone());
     gate.open();
     bus.on(EXIT).unwrap().subscribe("hangs", move |_| {
         let handle = handle.clone();
@@ -110,7 +129,7 @@ fn an_owner_that_goes_while_a_listener_hangs_is_gone_at_the_deadline_names_it_an
         let (circle, owned) = (bus.handle(), Arc::new(()));
         let weak = Arc::downgrade(&owned);
         bus.on(STOP).unwrap().subscribe_at(90, "owns", move |_| drop((circle.state(), Arc::clone(&owned))));
-        let held = gate.clone();
+        let held = gate.0.clone();
         match place {
             "start" => bus.on(START).unwrap().subscribe("hangs", move |_| held.pass()),
             "stop" => bus.on(STOP).unwrap().subscribe("hangs", move |_| held.pass()),
