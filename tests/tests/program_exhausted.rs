@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sitebus_testkit::Load;
-use sitebus_tests::{Connection, Folder, SOON, Site, Verdict, as_an_ordinary_user, program, wait_until};
+use sitebus_tests::{Connection, Folder, Site, Verdict, as_an_ordinary_user, program, wait_until};
 
 /// A site that may have so many files open.
 fn with_descriptors(most: u32, folder: &Folder) -> Site {
