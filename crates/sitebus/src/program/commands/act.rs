@@ -10,10 +10,10 @@ use super::target::Target;
 use crate::control::{Command, Request};
 
 pub(super) fn act(command: Command, args: &ActArgs) -> ExitCode {
-    ask(command, args).unwrap_or_else(|answer| answer).print(args.json)
+    ask(command, args).unwrap_or_else(|answer| *answer).print(args.json)
 }
 
-fn ask(command: Command, args: &ActArgs) -> Result<Answer, Answer> {
+fn ask(command: Command, args: &ActArgs) -> Result<Answer, Box<Answer>> {
     let deadline = deadline(args.timeout);
     let mut client = Target::find(&args.target, command.name())?.connect(command.name(), deadline)?;
     let request = Request::new(command);

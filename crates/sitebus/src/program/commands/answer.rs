@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::progress::Phase;
 use crate::control::{AskError, Culprit, Outcome};
 use crate::log;
-use crate::program::statuses::{DONE, TIMED_OUT};
+use crate::program::statuses::{BAD_USAGE, DONE, TIMED_OUT};
+use crate::site::Report;
 
 /// What came of a command. As JSON it is one object in one line.
 #[derive(Debug, Serialize)]
@@ -29,6 +30,9 @@ pub(super) struct Answer {
     /// What was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Value>,
+    /// What is wrong with the site file, as it is drawn for people, and what else they should know.
+    #[serde(skip)]
+    report: Option<(Report, String)>,
 }
 
 impl Answer {
@@ -38,16 +42,23 @@ impl Answer {
         status: u8,
         message: impl Into<String>,
     ) -> Answer {
-        let (failures, phases) = (Vec::new(), Vec::new());
         Answer {
             command,
             result: result.into(),
             status,
             message: message.into(),
-            failures,
-            phases,
+            failures: Vec::new(),
+            phases: Vec::new(),
             data: None,
+            report: None,
         }
+    }
+
+    /// The site file is wrong, and this helps.
+    pub(super) fn bad_file(command: &'static str, report: Report, help: impl Into<String>) -> Answer {
+        let help = help.into();
+        let message = format!("{report}\n{help}").trim_end().to_owned();
+        Answer { report: Some((report, help)), ..Answer::new(command, "bad-file", BAD_USAGE, message) }
     }
 
     /// What the site answered, or why it did not.
@@ -82,7 +93,13 @@ impl Answer {
         if self.status == DONE || json {
             return self.print_as(json, |_| Ok(()));
         }
-        log::report(&self.message);
+        match &self.report {
+            Some((report, help)) => {
+                let _ = report.print(); // there is nowhere left to say so
+                note(help);
+            }
+            None => log::report(&self.message),
+        }
         ExitCode::from(self.status)
     }
 
@@ -100,6 +117,13 @@ impl Answer {
             writeln!(out, "{}", self.message).and_then(|()| rest(&mut out))
         };
         ExitCode::from(self.status)
+    }
+}
+
+/// Says something beside the outcome, on standard error.
+pub(super) fn note(said: &str) {
+    if !said.is_empty() {
+        let _ = writeln!(anstream::stderr(), "{said}"); // there is nowhere left to say so
     }
 }
 

@@ -38,16 +38,20 @@ pub(super) fn timings(args: &LookArgs) -> ExitCode {
     }
 }
 
-fn ask(command: Command, args: &LookArgs) -> Result<Outcome, Answer> {
+fn ask(command: Command, args: &LookArgs) -> Result<Outcome, Box<Answer>> {
     let deadline = deadline(args.timeout);
     let target = Target::find(&args.target, command.name())?;
     ask_until(&target, command, deadline)
 }
 
 /// One question to a site.
-pub(super) fn ask_until(target: &Target, command: Command, deadline: Instant) -> Result<Outcome, Answer> {
+pub(super) fn ask_until(
+    target: &Target,
+    command: Command,
+    deadline: Instant,
+) -> Result<Outcome, Box<Answer>> {
     let mut client = target.connect(command.name(), deadline)?;
-    client.ask(command, deadline, |_| {}).map_err(|error| Answer::of(command.name(), &Err(error)))
+    client.ask(command, deadline, |_| {}).map_err(|error| Answer::of(command.name(), &Err(error)).into())
 }
 
 /// A name and a value in each line, and nothing of what there is not.

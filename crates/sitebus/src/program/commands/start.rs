@@ -19,7 +19,7 @@ use crate::program::assembly::Plan;
 use crate::program::prelude::Prelude;
 use crate::program::run::Site;
 use crate::program::state::{self, StateFolder};
-use crate::program::statuses::{BAD_USAGE, DONE, FAILED};
+use crate::program::statuses::{DONE, FAILED};
 
 /// How long a site that is STARTED may take to say where it listens.
 const A_MOMENT: Duration = Duration::from_secs(2);
@@ -28,13 +28,7 @@ pub(super) fn start(program: Program, args: StartArgs, prelude: Prelude, log: Op
     let json = args.json;
     let (mut site, plan) = match Site::read(program, args.run, prelude, log) {
         Ok(read) => read,
-        Err(report) if json => {
-            return Answer::new("start", "bad-file", BAD_USAGE, report.to_string()).print(json);
-        }
-        Err(report) => {
-            let _ = report.print(); // there is nowhere left to say so
-            return ExitCode::from(BAD_USAGE);
-        }
+        Err(report) => return Answer::bad_file("start", report, "").print(json),
     };
     match leave(&site, &plan) {
         Ok(Side::Daemon(daemon)) => {

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::answer::Answer;
+use super::answer::{Answer, note};
 use super::args::TargetArgs;
 use crate::control::{Client, ConnectError};
-use crate::log;
 use crate::os::lock::Lock;
 use crate::program::assembly::{name_of, state_of};
 use crate::program::door::SOCKET;
-use crate::program::statuses::{BAD_USAGE, FAILED, NOT_RUNNING};
+use crate::program::statuses::{FAILED, NOT_RUNNING};
 use crate::site::{Report, WhichSite};
 
 /// A site that has its state folder but nobody at the door is just starting or ending: for no longer than this.
@@ -26,7 +25,7 @@ pub(super) struct Target {
 
 impl Target {
     /// The site of these arguments. What makes that doubtful is said on standard error.
-    pub(super) fn find(args: &TargetArgs, command: &'static str) -> Result<Target, Answer> {
+    pub(super) fn find(args: &TargetArgs, command: &'static str) -> Result<Target, Box<Answer>> {
         if let Some(state) = &args.state {
             let state = std::path::absolute(state).unwrap_or_else(|_| state.clone());
             let name = state.file_name().unwrap_or(state.as_os_str()).to_string_lossy().into_owned();
@@ -41,7 +40,12 @@ impl Target {
                 target.warn(&report);
                 Ok(target)
             }
-            Some(report) => Err(Answer::new(command, "bad-file", BAD_USAGE, target.unknown(&report))),
+            Some(report) => Err(Answer::bad_file(
+                command,
+                report,
+                "to find a running site without its file, name its state folder with --state",
+            )
+            .into()),
         }
     }
 
@@ -50,19 +54,16 @@ impl Target {
     }
 
     fn warn(&self, report: &Report) {
+        let _ = report.print(); // there is nowhere left to say so
         let (name, state) = (&self.name, self.state.display());
-        log::report(&format_args!(
-            "{report}\nso the site is taken for '{name}' with its state in {state}; if that is not the one, name its folder \
-             with --state"
+        note(&format!(
+            "so the site is taken for '{name}' with its state in {state}; if that is not the one, name its folder with \
+             --state"
         ));
     }
 
-    fn unknown(&self, report: &Report) -> String {
-        format!("{report}\nto find a running site without its file, name its state folder with --state")
-    }
-
     /// Connects, or says why there is nobody to ask.
-    pub(super) fn connect(&self, command: &'static str, deadline: Instant) -> Result<Client, Answer> {
+    pub(super) fn connect(&self, command: &'static str, deadline: Instant) -> Result<Client, Box<Answer>> {
         let socket = self.state.join(SOCKET);
         let between = deadline.min(Instant::now() + BETWEEN);
         loop {
@@ -71,15 +72,15 @@ impl Target {
                 Err(error) => error,
             };
             let ConnectError::NotRunning { why, .. } = &error else {
-                return Err(Answer::new(command, word(&error), error.exit_status(), error.to_string()));
+                return Err(Answer::new(command, word(&error), error.exit_status(), error.to_string()).into());
             };
             match Lock::holder(&self.state.join("lock")) {
                 Ok(Some(_)) if Instant::now() < between => thread::park_timeout(LOOK),
-                Ok(Some(pid)) => return Err(self.nobody_at_the_door(command, pid)),
+                Ok(Some(pid)) => return Err(self.nobody_at_the_door(command, pid).into()),
                 _ => {
                     let message =
                         format!("the site '{}' is not running: {why} at {}", self.name, socket.display());
-                    return Err(Answer::new(command, word(&error), NOT_RUNNING, message));
+                    return Err(Answer::new(command, word(&error), NOT_RUNNING, message).into());
                 }
             }
         }
