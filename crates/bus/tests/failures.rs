@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use sitebus_bus::{Bus, Cause, Done, EXIT, Error, Exit, START, STOP, State, Topic};
+use sitebus_bus::{
+    Bus, Cause, Commit, Done, EXIT, Error, Exit, GRACEFUL, RESTART, START, STOP, State, Topic,
+};
 use sitebus_testkit::{Recorder, Transcript};
 
 const TOPIC: Topic<()> = Topic::new("topic");
@@ -142,6 +144,28 @@ fn a_success_becomes_a_failure_if_something_failed_before_in_the_same_stop() {
     let error = bus.stop().unwrap_err();
     assert_eq!((error.failures().unwrap().len(), error.failures().unwrap().first().listener()), (1, "fails"));
     assert_eq!(bus.block().code(), 1);
+}
+
+/// Where the failures themselves end nothing: they are a veto, or the report of a reload.
+#[test]
+fn a_success_becomes_a_failure_if_something_failed_before_in_the_same_reload_or_look() {
+    let (looks, commits) = (Bus::new("looks"), Bus::new("commits"));
+    looks.on(GRACEFUL).unwrap().subscribe("fails", |_| Err(anyhow!("no")));
+    looks.on(GRACEFUL).unwrap().subscribe("leaves", |_| Err(Exit::success("enough").into()));
+    looks.graceful().unwrap_err();
+    commits.on(GRACEFUL).unwrap().subscribe("fails", |_| Ok(Commit::new(|| Err(anyhow!("no")))));
+    commits
+        .on(GRACEFUL)
+        .unwrap()
+        .subscribe("leaves", |_| Ok(Commit::new(|| Err(Exit::success("enough").into()))));
+    commits.graceful().unwrap_err();
+    let restarts = Bus::new("restarts");
+    restarts.on(RESTART).unwrap().subscribe("fails", |_| Err(anyhow!("no")));
+    restarts.on(RESTART).unwrap().subscribe("leaves", |_| Err(Exit::success("enough").into()));
+    restarts.restart().unwrap_err();
+    for bus in [looks, commits, restarts] {
+        assert_eq!(bus.block().code(), 1, "{}", bus.name());
+    }
 }
 
 #[test]
