@@ -32,6 +32,8 @@ pub use sitebus_restart as restart;
 pub use sitebus_serve as serve;
 #[cfg(feature = "signals")]
 pub use sitebus_signals as signals;
+#[cfg(feature = "systemd")]
+pub use sitebus_systemd as systemd;
 #[cfg(feature = "tasks")]
 pub use sitebus_tasks as tasks;
 

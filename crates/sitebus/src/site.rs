@@ -79,6 +79,7 @@ pub use sections::privileges::PrivilegesSection;
 pub use sections::route::{RedirectSection, RespondSection, RouteSection, RouteSections};
 pub use sections::signals::SignalsSection;
 pub use sections::site::SiteSection;
+pub use sections::systemd::SystemdSection;
 pub use span::{Span, Spanned};
 pub use units::{Mode, Period, Size};
 pub(crate) use which::WhichSite;

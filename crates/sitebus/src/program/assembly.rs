@@ -12,8 +12,9 @@ use crate::signals::{Action, Signal};
 use crate::site::{
     AutoreloadSection, DaemonSection, HttpSection, Known, LogSection, Period, PidfileSection,
     PrivilegesSection, Report, RouteSections, Section, SignalsSection, SiteFile, SiteSection, Spanned,
+    SystemdSection,
 };
-use crate::{Limits, autoreload, daemonize, http, log, pidfile, privileges, signals};
+use crate::{Limits, autoreload, daemonize, http, log, pidfile, privileges, signals, systemd};
 
 /// Where a site comes from, to be read again at every reload.
 pub(crate) struct Source {
@@ -42,6 +43,7 @@ pub(crate) struct Plan {
     pub(crate) privileges: privileges::Settings,
     /// None unless files are to be watched.
     pub(crate) autoreload: Option<autoreload::Settings>,
+    pub(crate) systemd: systemd::Settings,
     pub(crate) limits: Limits,
     pub(crate) routes: usize,
     pub(crate) file: SiteFile,
@@ -78,6 +80,7 @@ impl Source {
             start_timeout: daemon.timeout.map(Period::get),
             pidfile: pidfile.map(|section| section.settings(folder)),
             privileges: privileges.settings(),
+            systemd: section::<SystemdSection>(&file, "systemd")?.settings(),
             autoreload: watched.then(|| self.watched(&autoreload, &file, &state)),
             state,
             name,

@@ -66,6 +66,7 @@ impl Reload {
         }
         reload.offer(site.log);
         reload.offer(site.privileges);
+        reload.offer(site.systemd);
         let routes = self.routes.clone();
         Ok(Commit::new(move || {
             drop(routes.replace(site.front));

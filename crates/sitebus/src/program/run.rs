@@ -23,6 +23,7 @@ use crate::privileges::Privileges;
 use crate::restart::{self, Restart};
 use crate::signals::Signals;
 use crate::site::Report;
+use crate::systemd::Systemd;
 use crate::{Bus, Cause, Error, Exit, Failures, Level};
 
 /// Everything that a bus of this site is made of, as often as one is needed.
@@ -125,6 +126,7 @@ impl Site<'_> {
         Signals::new(plan.signals.clone()).subscribe(&bus)?;
         // Only now: whoever started us, or the image before this one, may have them wait for somebody who hears them.
         signal::unblock(plan.signals.actions().map(|(signal, _)| signal))?;
+        Systemd::new(&self.prelude.systemd).settings(plan.systemd).subscribe(&bus)?;
         let trial = restart::Settings::default().trial(self.source.check_arguments());
         Restart::new(self.prelude.image.clone(), inherited.clone()).settings(trial).subscribe(&bus)?;
 

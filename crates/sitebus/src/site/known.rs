@@ -18,6 +18,7 @@ use super::sections::privileges::PrivilegesSection;
 use super::sections::route::RouteSections;
 use super::sections::signals::SignalsSection;
 use super::sections::site::SiteSection;
+use super::sections::systemd::SystemdSection;
 use super::shape::{Shape, shape_of};
 
 /// The sections and applications that a program knows. A name in the file that is not among them is a mistake.
@@ -55,6 +56,7 @@ impl Known {
         known.add::<PidfileSection>("pidfile");
         known.add::<PrivilegesSection>("privileges");
         known.add::<AutoreloadSection>("autoreload");
+        known.add::<SystemdSection>("systemd");
         known
     }
 

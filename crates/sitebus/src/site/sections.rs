@@ -10,3 +10,4 @@ pub(super) mod route;
 mod route_check;
 pub(super) mod signals;
 pub(super) mod site;
+pub(super) mod systemd;

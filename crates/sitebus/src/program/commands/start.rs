@@ -54,7 +54,8 @@ fn leave(site: &Site<'_>, plan: &Plan) -> anyhow::Result<Side> {
         return Err(state::already_running(plan, Some(pid), &format!("holds {}", lock.display())));
     }
     StateFolder::make(&plan.state, settings.owner)?;
-    Ok(Daemonize::new(settings).inherit(&site.prelude.inherited).leave(alone)?)
+    let daemonize = Daemonize::new(settings).under(site.prelude.supervisor).inherit(&site.prelude.inherited);
+    Ok(daemonize.leave(alone)?)
 }
 
 /// The log file belongs to whom the site will run as, so that it can be opened again.

@@ -53,7 +53,7 @@ url = "x"
 1 | [database]
   |  ^^^^^^^^
   |
-  = help: the sections are `[site]`, `[http]`, `[[route]]`, `[signals]`, `[log]`, `[daemon]`, `[pidfile]`, `[privileges]` and `[autoreload]`"#,
+  = help: the sections are `[site]`, `[http]`, `[[route]]`, `[signals]`, `[log]`, `[daemon]`, `[pidfile]`, `[privileges]`, `[autoreload]` and `[systemd]`"#,
     },
     Case {
         name: "a key of another section says which",
@@ -101,7 +101,7 @@ error: there is no section `mail`
 3 | [mail]
   |  ^^^^
   |
-  = help: the sections are `[site]`, `[http]`, `[[route]]`, `[signals]`, `[log]`, `[daemon]`, `[pidfile]`, `[privileges]` and `[autoreload]`
+  = help: the sections are `[site]`, `[http]`, `[[route]]`, `[signals]`, `[log]`, `[daemon]`, `[pidfile]`, `[privileges]`, `[autoreload]` and `[systemd]`
 
 error: 2 problems in site.toml"#,
     },
