@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         program
             .version(env!("CARGO_PKG_VERSION"))
             .app("shop", router)
-            .section("shop", move |bus, shop: Option<Shop>| open(bus, shop, greeting))
+            .section("shop", move |bus, shop: Option<Shop>| open(bus, shop, greeting.clone()))
     })
 }
 
