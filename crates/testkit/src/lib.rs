@@ -9,6 +9,7 @@ mod load;
 mod notify;
 pub mod own_process;
 mod recorder;
+pub mod systemd;
 mod transcript;
 pub mod window;
 
