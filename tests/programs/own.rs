@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     sitebus::main(|program| program.app("shop", shop).plugin(hang).plugin(leave).needs_routes(needs_routes))
 }
 
-/// A start or a stop that waits for ever, where a FIFO of this name lies in the current folder.
+/// A start or a stop that waits for ever, where a FIFO of this name lies in the current folder, and a start that fails.
 fn hang(bus: &Handle) -> anyhow::Result<()> {
     let plugin = bus.plugin("hangs");
     let log = plugin.clone();
@@ -27,6 +27,9 @@ fn hang(bus: &Handle) -> anyhow::Result<()> {
     let waits = wait_for_a_writer.clone();
     if Path::new("hang-at-start").exists() {
         plugin.on_start(priority::SITE, move |_| waits("hang-at-start"));
+    }
+    if Path::new("fail-at-start").exists() {
+        plugin.on_start(priority::SITE, |_| -> anyhow::Result<()> { anyhow::bail!("on purpose") });
     }
     if Path::new("hang-at-stop").exists() {
         plugin.on_stop(priority::SITE, move |_| wait_for_a_writer("hang-at-stop"));

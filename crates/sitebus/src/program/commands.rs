@@ -13,6 +13,8 @@ mod target;
 
 use std::process::ExitCode;
 
+pub(crate) use self::start::daemon_settings;
+
 use self::args::{Generate, OperatorCommand};
 use super::Program;
 use super::prelude::Prelude;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::ensure;
 
 use super::assembly::{Plan, Source};
+use super::commands::daemon_settings;
 use super::sections::Offer;
 use super::state::StateFolder;
 use crate::front::Swap;
@@ -61,6 +62,7 @@ impl Reload {
         for offer in &self.offers {
             offer(&site.file, reload)?;
         }
+        reload.offer(daemon_settings(&site)?);
         if let Some(settings) = site.http {
             reload.offer(settings);
         }

@@ -68,6 +68,15 @@ impl<'a> Site<'a> {
         let plan = source.read()?;
         Ok((Site { source, version, sections, plugins, prelude, daemon: None, log }, plan))
     }
+
+    /// Finds its file again from whatever folder the process will be in.
+    pub(crate) fn pin_its_file(&mut self) {
+        if let Some(source) = Arc::get_mut(&mut self.source)
+            && let Ok(path) = std::path::absolute(&source.path)
+        {
+            source.path = path;
+        }
+    }
 }
 
 impl Site<'_> {

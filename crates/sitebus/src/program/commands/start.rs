@@ -30,6 +30,7 @@ pub(super) fn start(program: Program, args: StartArgs, prelude: Prelude, log: Op
         Ok(read) => read,
         Err(report) => return Answer::bad_file("start", report, "").print(json),
     };
+    site.pin_its_file();
     match leave(&site, &plan) {
         Ok(Side::Daemon(daemon)) => {
             site.daemon = Some(daemon);
