@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,34 @@ fn close_under_load(at: &str) {
             client.join().unwrap();
         }
     });
+}
+
+/// A handshake that began now would be half done at the end, and reset. So it does not begin: the client's system repeats it,
+/// and finds the next listener or nobody.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_listener_that_is_about_to_close_hears_no_newcomer() {
+    for at in ["127.0.0.1:0", "[::1]:0"] {
+        let runtime = runtime();
+        let mut host = OneByte::with_room(0);
+        host.hold = true;
+        let (door, address) = open_at(at, &runtime, host.clone());
+        let _clients = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+        door.close();
+        host.room.add_permits(1); // one place for good: the second of them waits, and with it the close
+        let deadline = late();
+        loop {
+            match TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+                Err(error) if error.kind() == ErrorKind::TimedOut => break,
+                came => drop(came.unwrap()), // it had not begun to close
+            }
+            assert!(Instant::now() < deadline, "it goes on to hear newcomers");
+        }
+        assert!(!door.wait_closed(Instant::now()), "it was still open");
+        host.room.add_permits(1000);
+        assert!(door.wait_closed(late()));
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
 }
 
 #[test]
