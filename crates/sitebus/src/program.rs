@@ -80,7 +80,7 @@ pub fn main(assemble: impl FnOnce(Program) -> Program) -> ExitCode {
         Command::Run(site) => run::run(program, site, prelude, log.as_ref()),
         Command::Check { site, json } => check::check(program, site, json),
         Command::Operator(command) => commands::obey(command, &name, program, prelude, log.as_ref()),
-        Command::Init { folder } => init::init(&folder, &name, &program.known),
+        Command::Init { folder, json } => init::init(&folder, json, &name, &program.known),
     }
 }
 

@@ -53,6 +53,9 @@ pub(crate) enum Command {
         /// The folder to write it to; made if it is missing
         #[arg(default_value = ".")]
         folder: PathBuf,
+        /// Print the outcome as JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

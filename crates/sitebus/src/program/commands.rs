@@ -13,6 +13,7 @@ mod target;
 
 use std::process::ExitCode;
 
+pub(crate) use self::answer::Answer;
 pub(crate) use self::start::daemon_settings;
 
 use self::args::{Generate, OperatorCommand};

@@ -7,21 +7,22 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use super::FAILED;
-use crate::log;
+use super::commands::Answer;
+use super::statuses::{DONE, FAILED};
 use crate::site::{FirstFile, Known, first_site};
 
-pub(crate) fn init(folder: &Path, program: &str, known: &Known) -> ExitCode {
+pub(crate) fn init(folder: &Path, json: bool, program: &str, known: &Known) -> ExitCode {
     let site = first_site(program, known);
     match write(folder, &site) {
+        Ok(()) if json => {
+            let files: Vec<PathBuf> = site.iter().map(|file| folder.join(file.path)).collect();
+            Answer::new("init", "done", DONE, "wrote a first site").with_data(&files).print(json)
+        }
         Ok(()) => {
             let _ = tell(folder, &site, program); // printing can fail only where nobody reads
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            log::report(&format_args!("{error:#}"));
-            ExitCode::from(FAILED)
-        }
+        Err(error) => Answer::new("init", "refused", FAILED, format!("{error:#}")).print(json),
     }
 }
 

@@ -90,6 +90,13 @@ pub(super) const WORDS: &[Word] = &[
     word("privileges.groups", "The supplementary groups. By default those that the user is a member of."),
     word("privileges.umask", "Which permissions new files do not get."),
     word("privileges.keep", "The part of root's power that is kept, such as \"CAP_NET_BIND_SERVICE\"."),
+    word("systemd", "What the service manager is told, beside that the site is ready, reloads and stops."),
+    word("systemd.watchdog", "That the process lives, if the unit has WatchdogSec=. By default it is told."),
+    word(
+        "systemd.extend",
+        "That it needs more time, as long as the site itself grants it. By default it is told.",
+    ),
+    word("systemd.status", "What it is doing, in words. By default it is told."),
     word("autoreload", "Whether the site follows changes of its files."),
     word("autoreload.enabled", "Whether files are watched without --autoreload too. By default not."),
     word("autoreload.paths", "Files, and folders with all that is in them."),

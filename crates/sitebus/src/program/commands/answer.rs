@@ -15,7 +15,7 @@ use crate::site::Report;
 
 /// What came of a command. As JSON it is one object in one line.
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     command: &'static str,
     /// `done`, `asked`, `refused`, `failed`, `invalid`, `busy`, `denied`, `timed-out`, `not-running` or `bad-file`.
     result: String,
@@ -36,7 +36,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(
+    pub(crate) fn new(
         command: &'static str,
         result: impl Into<String>,
         status: u8,
@@ -78,7 +78,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn with_data(mut self, data: &impl Serialize) -> Answer {
+    pub(crate) fn with_data(mut self, data: &impl Serialize) -> Answer {
         self.data = serde_json::to_value(data).ok();
         self
     }
@@ -89,7 +89,7 @@ impl Answer {
     }
 
     /// Prints it: the message of what is done to standard output, of what is not to standard error.
-    pub(super) fn print(self, json: bool) -> ExitCode {
+    pub(crate) fn print(self, json: bool) -> ExitCode {
         if self.status == DONE || json {
             return self.print_as(json, |_| Ok(()));
         }

@@ -80,6 +80,9 @@ pub(crate) struct SystemdArgs {
     /// The user that the site runs as [default: you, unless you are root]
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which site is meant.

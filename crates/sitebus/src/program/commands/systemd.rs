@@ -7,22 +7,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::Answer;
 use super::args::SystemdArgs;
-use crate::log;
 use crate::os::identity::User;
 use crate::os::image::Image;
 use crate::os::peer::our_user;
 use crate::program::Program;
 use crate::program::assembly::{Plan, Source};
-use crate::program::statuses::{BAD_USAGE, FAILED};
+use crate::program::statuses::{BAD_USAGE, DONE, FAILED};
 use crate::serve::Address;
 
 /// What the manager waits for longer than the site's own limits, so that the site is the first to notice, and says what
 /// overran.
 const LONGER: Duration = Duration::from_secs(15);
+/// How long the manager hears nothing from a process that hangs altogether.
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(super) fn generate(program: Program, name: &str, args: SystemdArgs, image: &Image) -> ExitCode {
     let Program { known, apps, .. } = program;
+    let json = args.json;
     let source = Source {
         path: args.site.file,
         overrides: args.site.set,
@@ -32,20 +35,19 @@ pub(super) fn generate(program: Program, name: &str, args: SystemdArgs, image: &
     };
     let plan = match source.read() {
         Ok(plan) => plan,
-        Err(report) => {
-            let _ = report.print(); // there is nowhere left to say so
-            return ExitCode::from(BAD_USAGE);
-        }
+        Err(report) => return Answer::bad_file("generate", report, "").print(json),
     };
     match Unit::of(&plan, &source.overrides, image, args.user) {
         Ok(unit) => {
-            let _ = anstream::stdout().write_all(unit.text(name).as_bytes());
+            let text = unit.text(name);
+            if json {
+                let message = format!("a unit for the site '{}'", plan.name);
+                return Answer::new("generate", "done", DONE, message).with_data(&text).print(json);
+            }
+            let _ = anstream::stdout().write_all(text.as_bytes()); // printing can fail only where nobody reads
             ExitCode::SUCCESS
         }
-        Err(why) => {
-            log::report(&why);
-            ExitCode::from(FAILED)
-        }
+        Err(why) => Answer::new("generate", "refused", FAILED, why).print(json),
     }
 }
 
@@ -120,10 +122,33 @@ impl<'a> Unit<'a> {
         writeln!(unit, "KillMode=mixed")?;
         writeln!(unit, "TimeoutStartSec={}s", self.start().as_secs())?;
         writeln!(unit, "TimeoutStopSec={}s", self.stop().as_secs())?;
+        if self.plan.systemd.watchdog {
+            writeln!(unit, "WatchdogSec={}s", WATCHDOG.as_secs())?;
+        }
+        self.write_sockets(unit)?;
         writeln!(unit, "LimitNOFILE=524288")?;
         self.write_identity(unit)?;
         self.write_hardening(unit)?;
         writeln!(unit, "\n[Install]\nWantedBy=multi-user.target")
+    }
+
+    /// An address `systemd:NAME` is a socket unit, or a name that one gives to its sockets.
+    fn write_sockets(&self, unit: &mut String) -> std::fmt::Result {
+        let http = self.plan.http.iter().flat_map(|http| &http.listen);
+        for name in http.filter_map(|address| match address {
+            Address::Systemd(name) => Some(name),
+            _ => None,
+        }) {
+            if name.ends_with(".socket") {
+                writeln!(unit, "Sockets={}", specifiers(name))?;
+            } else {
+                writeln!(
+                    unit,
+                    "# Needs a socket unit with FileDescriptorName={name}, named in Sockets= here."
+                )?;
+            }
+        }
+        Ok(())
     }
 
     /// A site with [privileges] starts as root and drops that itself.
