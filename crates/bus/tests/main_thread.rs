@@ -2,26 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use std::env;
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use sitebus_bus::{Bus, Exit, Limits, SettingsMap};
-use sitebus_testkit::{FakeClock, Gate};
+use sitebus_testkit::{FakeClock, Gate, own_main, tests};
 
 const SOON: Duration = Duration::from_secs(10);
 const EACH: Duration = Duration::from_secs(60);
 
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
-    // What runners of tests ask a binary first.
-    if env::args().any(|argument| argument == "--list") {
-        if !env::args().any(|argument| argument == "--ignored") {
-            println!("block_on_the_main_thread_returns_whoever_hangs: test");
-        }
-        return;
-    }
-    block_on_the_main_thread_returns_whoever_hangs();
+fn main() -> ExitCode {
+    own_main::run(tests![block_on_the_main_thread_returns_whoever_hangs])
 }
 
 fn block_on_the_main_thread_returns_whoever_hangs() {

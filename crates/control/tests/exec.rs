@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command as Program, Stdio};
+use std::process::{Child, Command as Program, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,33 +16,18 @@ use sitebus_control::{Client, Command, ConnectError, Control, Event, Settings, V
 use sitebus_os::alone::Alone;
 use sitebus_os::parcel::Inherited;
 use sitebus_restart::{Image, Restart};
+use sitebus_testkit::{own_main, tests};
 
-const TESTS: &[(&str, fn())] = &[
-    ("twenty_restarts_are_answered_and_no_question_meanwhile_is_refused", twenty_restarts_are_answered),
-    ("a_program_that_is_gone_is_no_reason_to_stop", a_program_that_is_gone_is_no_reason_to_stop),
-];
 const PATIENCE: Duration = Duration::from_secs(60);
 const SITE: &str = "a site";
 
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == SITE) {
-        return serve(Path::new(&arguments[1]));
+        serve(Path::new(&arguments[1]));
+        return ExitCode::SUCCESS;
     }
-    // What runners of tests ask a binary first.
-    if arguments.iter().any(|argument| argument == "--list") {
-        if !arguments.iter().any(|argument| argument == "--ignored") {
-            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
-        }
-        return;
-    }
-    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
-    for (name, test) in TESTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| name.contains(&**wanted)))
-    {
-        test();
-        println!("test {name} ... ok");
-    }
+    own_main::run(tests![twenty_restarts_are_answered, a_program_that_is_gone_is_no_reason_to_stop,])
 }
 
 /// The site: as `main` of a program has it.

@@ -5,7 +5,7 @@
 use std::env;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use sitebus_bus::{Bus, topics};
@@ -13,30 +13,17 @@ use sitebus_http::{Body, Http, Request, Response};
 use sitebus_os::alone::Alone;
 use sitebus_os::image::Image;
 use sitebus_os::parcel::{Inherited, Item};
-use sitebus_testkit::{Child, Load};
+use sitebus_testkit::{Child, Load, own_main, tests};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const ROUNDS: u32 = 20;
-const NAME: &str = "every_client_that_connects_is_answered_over_twenty_restarts";
 
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == "serve") {
-        return serve();
+fn main() -> ExitCode {
+    if env::args().nth(1).as_deref() == Some("serve") {
+        serve();
+        return ExitCode::SUCCESS;
     }
-    // What runners of tests ask a binary first.
-    if arguments.iter().any(|argument| argument == "--list") {
-        if !arguments.iter().any(|argument| argument == "--ignored") {
-            println!("{NAME}: test");
-        }
-        return;
-    }
-    if arguments.iter().find(|argument| !argument.starts_with('-')).is_none_or(|part| NAME.contains(&**part))
-    {
-        every_client_that_connects_is_answered_over_twenty_restarts();
-        println!("test {NAME} ... ok");
-    }
+    own_main::run(tests![every_client_that_connects_is_answered_over_twenty_restarts])
 }
 
 /// A site that says how often it was restarted, and restarts when it is asked to.

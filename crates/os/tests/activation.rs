@@ -6,40 +6,25 @@ use std::env;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
 
 use sitebus_os::activation::{self, VARIABLES};
 use sitebus_os::alone::Alone;
 use sitebus_os::descriptors;
+use sitebus_testkit::{own_main, tests};
 
-type Test = (&'static str, fn());
-
-const TESTS: &[Test] = &[
-    ("what_is_for_us_comes_with_its_names", what_is_for_us_comes_with_its_names),
-    ("what_is_for_somebody_else_is_let_alone", what_is_for_somebody_else_is_let_alone),
-    ("what_makes_no_sense_is_refused_with_the_cure", what_makes_no_sense_is_refused_with_the_cure),
-    ("what_has_an_owner_here_is_never_taken", what_has_an_owner_here_is_never_taken),
-];
-
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "take") {
-        return take();
+        take();
+        return ExitCode::SUCCESS;
     }
-    // What runners of tests ask a binary first.
-    if arguments.iter().any(|argument| argument == "--list") {
-        if !arguments.iter().any(|argument| argument == "--ignored") {
-            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
-        }
-        return;
-    }
-    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
-    for (name, test) in TESTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| name.contains(&**wanted)))
-    {
-        test();
-        println!("test {name} ... ok");
-    }
+    own_main::run(tests![
+        what_is_for_us_comes_with_its_names,
+        what_is_for_somebody_else_is_let_alone,
+        what_makes_no_sense_is_refused_with_the_cure,
+        what_has_an_owner_here_is_never_taken,
+    ])
 }
 
 /// Says what it has received, twice: the second time there is nothing.

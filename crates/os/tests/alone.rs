@@ -3,20 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use sitebus_os::alone::{Alone, AloneError};
-use std::env;
+use sitebus_testkit::{own_main, tests};
+use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
 
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
-    // What runners of tests ask a binary first.
-    if env::args().any(|argument| argument == "--list") {
-        if !env::args().any(|argument| argument == "--ignored") {
-            println!("a_process_with_one_thread_is_alone_until_it_makes_another: test");
-        }
-        return;
-    }
-    a_process_with_one_thread_is_alone_until_it_makes_another();
+fn main() -> ExitCode {
+    own_main::run(tests![a_process_with_one_thread_is_alone_until_it_makes_another])
 }
 
 fn a_process_with_one_thread_is_alone_until_it_makes_another() {

@@ -3,26 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 #![cfg(target_os = "linux")]
 
-use std::env;
 use std::io::Write as _;
-use std::process::ExitStatus;
+use std::process::{ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{getpgrp, getpid, getsid};
 use sitebus_os::alone::Alone;
 use sitebus_os::detach::{DetachError, Event, Side, Surroundings, Watch, detach};
 use sitebus_os::signal::Signal;
+use sitebus_testkit::{own_main, tests};
 
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
-    // What runners of tests ask a binary first.
-    if env::args().any(|argument| argument == "--list") {
-        if !env::args().any(|argument| argument == "--ignored") {
-            println!("a_launcher_hears_and_sees_its_daemon_and_can_end_it: test");
-        }
-        return;
-    }
-    a_launcher_hears_and_sees_its_daemon_and_can_end_it();
+fn main() -> ExitCode {
+    own_main::run(tests![a_launcher_hears_and_sees_its_daemon_and_can_end_it])
 }
 
 /// Runs the body in a daemon, which ends with the status that it returns; returns in the launcher only.

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
 use std::thread;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -20,41 +20,26 @@ use sitebus_os::alone::Alone;
 use sitebus_os::descriptors;
 use sitebus_os::image::{Image, ImageError};
 use sitebus_os::parcel::{Inherited, Item, Parcel, ParcelError, VARIABLE};
+use sitebus_testkit::{own_main, tests};
 use tempfile::TempDir;
 
-type Test = (&'static str, fn());
-
-const TESTS: &[Test] = &[
-    ("a_listener_and_its_connections_survive_an_exec", a_listener_and_its_connections_survive_an_exec),
-    ("a_hundred_execs_leave_nothing_behind", a_hundred_execs_leave_nothing_behind),
-    ("an_exec_that_fails_gives_everything_back", an_exec_that_fails_gives_everything_back),
-    ("a_parcel_for_somebody_else_is_ignored", a_parcel_for_somebody_else_is_ignored),
-    ("a_damaged_parcel_is_refused_with_the_reason", a_damaged_parcel_is_refused_with_the_reason),
-    ("an_image_is_the_path_that_was_called", an_image_is_the_path_that_was_called),
-    ("what_would_not_run_is_found_out_before", what_would_not_run_is_found_out_before),
-];
-
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     if let Some(role) =
         env::var("ROLE").ok().filter(|_| arguments.first().is_some_and(|first| first == "role"))
     {
-        return play(&role);
+        play(&role);
+        return ExitCode::SUCCESS;
     }
-    // What runners of tests ask a binary first.
-    if arguments.iter().any(|argument| argument == "--list") {
-        if !arguments.iter().any(|argument| argument == "--ignored") {
-            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
-        }
-        return;
-    }
-    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
-    for (name, test) in TESTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| name.contains(&**wanted)))
-    {
-        test();
-        println!("test {name} ... ok");
-    }
+    own_main::run(tests![
+        a_listener_and_its_connections_survive_an_exec,
+        a_hundred_execs_leave_nothing_behind,
+        an_exec_that_fails_gives_everything_back,
+        a_parcel_for_somebody_else_is_ignored,
+        a_damaged_parcel_is_refused_with_the_reason,
+        an_image_is_the_path_that_was_called,
+        what_would_not_run_is_found_out_before,
+    ])
 }
 
 /// This program in another role.

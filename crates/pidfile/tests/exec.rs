@@ -10,7 +10,7 @@ use std::env;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use common::{folder, site_with, soon};
@@ -21,8 +21,8 @@ use sitebus_os::image::Image;
 use sitebus_os::lock::{Lock, LockError};
 use sitebus_os::parcel::{Inherited, Item};
 use sitebus_pidfile::{PidFile, Settings};
-use sitebus_testkit::Child;
 use sitebus_testkit::own_process::LONG;
+use sitebus_testkit::{Child, own_main, tests};
 
 /// Tells the child the path of its PID file.
 const ROLE: &str = "SITEBUS_TEST_PIDFILE";
@@ -30,21 +30,12 @@ const ROLE: &str = "SITEBUS_TEST_PIDFILE";
 const DOTS: &str = "dots";
 const RESTARTS: usize = 20;
 
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
+fn main() -> ExitCode {
     if let Some(path) = env::var_os(ROLE) {
-        return be_a_site_that_restarts(path.as_ref());
+        be_a_site_that_restarts(path.as_ref());
+        return ExitCode::SUCCESS;
     }
-    // What runners of tests ask a binary first.
-    if env::args().any(|argument| argument == "--list") {
-        if !env::args().any(|argument| argument == "--ignored") {
-            println!("through_real_restarts_the_file_is_never_free: test");
-        }
-        return;
-    }
-    if cfg!(target_os = "linux") {
-        through_real_restarts_the_file_is_never_free();
-    }
+    own_main::run(tests![through_real_restarts_the_file_is_never_free])
 }
 
 /// Restarts for each dot that it reads, and exits at the end of them.

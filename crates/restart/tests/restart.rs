@@ -8,45 +8,28 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use sitebus_bus::{Bus, Cause, EXIT, Error, State};
 use sitebus_os::alone::Alone;
 use sitebus_os::process::Process;
 use sitebus_restart::{Image, Inherited, Item, Restart, Settings};
-use sitebus_testkit::Leaks;
+use sitebus_testkit::{Leaks, own_main, tests};
 use tempfile::TempDir;
 
-const TESTS: &[(&str, fn())] = &[
-    (
-        "a_restart_keeps_the_process_and_what_was_handed_on",
-        a_restart_keeps_the_process_and_what_was_handed_on,
-    ),
-    ("an_image_that_could_not_run_is_refused_and_nothing_stops", an_image_that_could_not_run_is_refused),
-    ("a_trial_that_says_no_or_says_nothing_is_a_refusal", a_trial_that_says_no_or_says_nothing_is_a_refusal),
-    ("a_failed_exec_leaves_everything_to_the_next_bus", a_failed_exec_leaves_everything_to_the_next_bus),
-];
-
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "goes round") {
-        return go_round();
+        go_round();
+        return ExitCode::SUCCESS;
     }
-    // What runners of tests ask a binary first.
-    if arguments.iter().any(|argument| argument == "--list") {
-        if !arguments.iter().any(|argument| argument == "--ignored") {
-            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
-        }
-        return;
-    }
-    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
-    for (name, test) in TESTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| name.contains(&**wanted)))
-    {
-        test();
-        println!("test {name} ... ok");
-    }
+    own_main::run(tests![
+        a_restart_keeps_the_process_and_what_was_handed_on,
+        an_image_that_could_not_run_is_refused,
+        a_trial_that_says_no_or_says_nothing_is_a_refusal,
+        a_failed_exec_leaves_everything_to_the_next_bus,
+    ])
 }
 
 fn image() -> Image {

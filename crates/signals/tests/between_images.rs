@@ -5,7 +5,7 @@
 
 use std::env;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
 
 use nix::sys::signal::{Signal as Number, kill};
 use nix::unistd::Pid;
@@ -13,40 +13,21 @@ use sitebus_bus::Bus;
 use sitebus_os::image::Image;
 use sitebus_os::signal::{Kept, Signal, unblock};
 use sitebus_signals::{Settings, Signals};
+use sitebus_testkit::{own_main, tests};
 
-const TESTS: &[(&str, fn())] = &[
-    (
-        "a_signal_that_comes_between_two_images_is_heard_by_the_second",
-        a_signal_that_comes_between_two_images_is_heard_by_the_second,
-    ),
-    (
-        "what_is_kept_for_an_image_that_never_comes_is_given_back",
-        what_is_kept_for_an_image_that_never_comes_is_given_back,
-    ),
-];
-
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("first") => return first(),
-        Some("second") => return second(),
-        Some("alone") => return alone(),
-        _ => {}
-    }
-    // What runners of tests ask a binary first.
-    if arguments.iter().any(|argument| argument == "--list") {
-        if !arguments.iter().any(|argument| argument == "--ignored") {
-            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
+fn main() -> ExitCode {
+    match env::args().nth(1).as_deref() {
+        Some("first") => first(),
+        Some("second") => second(),
+        Some("alone") => alone(),
+        _ => {
+            return own_main::run(tests![
+                a_signal_that_comes_between_two_images_is_heard_by_the_second,
+                what_is_kept_for_an_image_that_never_comes_is_given_back,
+            ]);
         }
-        return;
     }
-    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
-    for (name, test) in TESTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| name.contains(&**wanted)))
-    {
-        test();
-        println!("test {name} ... ok");
-    }
+    ExitCode::SUCCESS
 }
 
 fn run(role: &str) -> Output {

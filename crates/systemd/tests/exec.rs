@@ -6,7 +6,7 @@ use std::env;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use sitebus_bus::Bus;
@@ -15,37 +15,21 @@ use sitebus_os::alone::Alone;
 use sitebus_os::image::Image;
 use sitebus_os::parcel::{Inherited, Item};
 use sitebus_systemd::{Environment, FOR_ONE_IMAGE, Systemd};
-use sitebus_testkit::NotifySocket;
+use sitebus_testkit::{NotifySocket, own_main, tests};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-type Test = (&'static str, fn());
-
-const TESTS: &[Test] = &[
-    ("a_restart_keeps_the_socket_and_the_manager", a_restart_keeps_the_socket_and_the_manager),
-    ("a_site_file_need_not_know_of_the_socket_unit", a_site_file_need_not_know_of_the_socket_unit),
-    ("what_is_no_listening_socket_is_refused", what_is_no_listening_socket_is_refused),
-];
-
-#[expect(clippy::print_stdout, reason = "the answer to the runner")]
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "serve") {
-        return serve(&arguments[1]);
+        serve(&arguments[1]);
+        return ExitCode::SUCCESS;
     }
-    // What runners of tests ask a binary first.
-    if arguments.iter().any(|argument| argument == "--list") {
-        if !arguments.iter().any(|argument| argument == "--ignored") {
-            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
-        }
-        return;
-    }
-    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
-    for (name, test) in TESTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| name.contains(&**wanted)))
-    {
-        test();
-        println!("test {name} ... ok");
-    }
+    own_main::run(tests![
+        a_restart_keeps_the_socket_and_the_manager,
+        a_site_file_need_not_know_of_the_socket_unit,
+        what_is_no_listening_socket_is_refused,
+    ])
 }
 
 /// A site whose answer is its image's number, and what its environment says of the manager.

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 #![cfg(target_os = "linux")]
 
-mod harness;
 mod launched;
 mod site;
 
@@ -17,40 +16,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use sitebus_os::signal::Signal;
 use sitebus_testkit::own_process::ended_by;
 use sitebus_testkit::window::Window;
-
-macro_rules! tests {
-    ($($name:ident)*) => { &[$((stringify!($name), $name)),*] };
-}
-
-const TESTS: &[harness::Test] = tests! {
-    the_launcher_returns_when_the_bus_is_started
-    a_failed_start_is_the_launchers_message_and_status
-    a_failure_is_passed_on_even_if_the_program_says_nothing
-    a_panic_is_passed_on
-    an_exit_before_started_is_a_failure_with_its_code
-    a_crash_before_started_names_the_signal
-    a_status_before_started_is_told_with_what_was_written
-    success_without_started_is_a_failure
-    a_start_that_takes_too_long_is_ended
-    an_interrupt_ends_the_daemon_and_then_the_launcher
-    a_second_interrupt_kills_it
-    a_launcher_that_is_killed_leaves_the_daemon_alone
-    the_daemon_has_no_terminal_and_outlives_the_one_it_was_started_from
-    a_terminal_that_is_closed_meanwhile_ends_the_start
-    the_streams_are_null_and_the_log_file
-    the_log_file_is_opened_anew
-    a_reload_may_name_another_log_file_and_nothing_else
-    a_relative_log_file_stays_where_it_was_when_the_directory_changes
-    who_is_not_root_any_more_opens_its_own_log_file_anew
-    a_log_file_that_cannot_be_is_told_before_anything_has_begun
-    umask_and_directory_change_only_if_told_to
-    a_process_leaves_its_terminal_once
-    after_a_restart_the_same_process_is_the_daemon
-    threads_are_listed_and_refused
-    a_service_manager_that_expects_the_foreground_is_named
-    a_limit_on_processes_is_named
-    nohup_and_ignored_children_change_nothing
-};
+use sitebus_testkit::{own_main, tests};
 
 fn main() -> ExitCode {
     if let Some(status) = site::run() {
@@ -58,7 +24,35 @@ fn main() -> ExitCode {
     }
     // Daemons become children of this process, which can then wait for them.
     set_child_subreaper(true).unwrap();
-    let status = harness::run(TESTS);
+    let status = own_main::run(tests![
+        the_launcher_returns_when_the_bus_is_started,
+        a_failed_start_is_the_launchers_message_and_status,
+        a_failure_is_passed_on_even_if_the_program_says_nothing,
+        a_panic_is_passed_on,
+        an_exit_before_started_is_a_failure_with_its_code,
+        a_crash_before_started_names_the_signal,
+        a_status_before_started_is_told_with_what_was_written,
+        success_without_started_is_a_failure,
+        a_start_that_takes_too_long_is_ended,
+        an_interrupt_ends_the_daemon_and_then_the_launcher,
+        a_second_interrupt_kills_it,
+        a_launcher_that_is_killed_leaves_the_daemon_alone,
+        the_daemon_has_no_terminal_and_outlives_the_one_it_was_started_from,
+        a_terminal_that_is_closed_meanwhile_ends_the_start,
+        the_streams_are_null_and_the_log_file,
+        the_log_file_is_opened_anew,
+        a_reload_may_name_another_log_file_and_nothing_else,
+        a_relative_log_file_stays_where_it_was_when_the_directory_changes,
+        who_is_not_root_any_more_opens_its_own_log_file_anew,
+        a_log_file_that_cannot_be_is_told_before_anything_has_begun,
+        umask_and_directory_change_only_if_told_to,
+        a_process_leaves_its_terminal_once,
+        after_a_restart_the_same_process_is_the_daemon,
+        threads_are_listed_and_refused,
+        a_service_manager_that_expects_the_foreground_is_named,
+        a_limit_on_processes_is_named,
+        nohup_and_ignored_children_change_nothing,
+    ]);
     assert_eq!(
         waitpid(None, Some(WaitPidFlag::WNOHANG)),
         Err(nix::Error::ECHILD),
