@@ -1,5 +1,6 @@
 //! A real systemd, booted beside the machine's own processes.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -7,21 +8,25 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::Uid;
+use nix::sys::signal::kill;
+use nix::unistd::{Pid, Uid};
 use sitebus_os::process::Process;
+use sitebus_os::signal::Signal;
 
 use crate::child::Child;
 use crate::notify::NotifySocket;
 
 /// systemd as process 1 of namespaces of its own (processes, mounts, host name, IPC, cgroups), with no unit but those that a
-/// test writes. Root is needed, and the right to mount, which root has not in every container.
+/// test writes, a journal, and empty targets of the usual names. Root is needed, and the right to mount, which root has not in
+/// every container.
 ///
 /// What its services see is the machine, but for `/run`, which is empty, and `/etc`, of which they have a copy. The network is
 /// the machine's: an abstract socket reaches in.
 ///
-/// Dropping it kills all of it.
+/// Dropping it kills all of it, and so does the end of the thread that booted it. A test that fails prints the journal.
 #[derive(Debug)]
 pub struct Systemd {
     child: Child,
@@ -56,26 +61,10 @@ impl fmt::Display for NotBooted {
 
 impl std::error::Error for NotBooted {}
 
-/// The mounts that the new namespaces begin with: the one hierarchy of cgroups, and in it a group of our own, which becomes
-/// the root of what is seen inside.
-const OUTSIDE: &str = "set -e
-umount -R /sys/fs/cgroup || true
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mkdir /sys/fs/cgroup/$GROUP
-echo $$ >/sys/fs/cgroup/$GROUP/cgroup.procs
-exec unshare --pid --fork --kill-child --mount --propagation private --uts --ipc --cgroup sh -c \"$0\"";
+const OUTSIDE: &str = include_str!("systemd/outside.sh");
+const INSIDE: &str = include_str!("systemd/inside.sh");
 
-const INSIDE: &str = "set -e
-umount /sys/fs/cgroup
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mount -t proc proc /proc
-mount -t tmpfs tmpfs /run
-mkdir -p /run/systemd/system /run/etc/upper /run/etc/work
-mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work overlay /etc
-printf '[Unit]\\nDescription=Nothing\\nDefaultDependencies=no\\n' >/run/systemd/system/nothing.target
-exec \"$SYSTEMD\" --system --unit=nothing.target --log-target=null --show-status=no";
-
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Systemd {
     /// Boots it, and waits until it says that it is up.
@@ -94,12 +83,13 @@ impl Systemd {
         let failed = |error: io::Error| NotBooted::Failed(error.to_string());
         let manager = NotifySocket::in_abstract().map_err(failed)?;
         let cgroup = format!("sitebus-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "sh", "-c", OUTSIDE, INSIDE]);
+        let mut command = in_own_mounts(&["setpriv", "--pdeathsig", "KILL"]);
+        command.args(["sh", "-c", OUTSIDE]);
+        command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default());
         command.env("NOTIFY_SOCKET", manager.address()).env("container", "test");
-        command.env("GROUP", &cgroup).env("SYSTEMD", systemd);
+        command.env("GROUP", &cgroup).env("SYSTEMD", systemd).env("INSIDE", INSIDE);
         let child = Child::spawn(command).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => NotBooted::NotInstalled("unshare".to_owned()),
+            io::ErrorKind::NotFound => NotBooted::NotInstalled("setpriv".to_owned()),
             _ => failed(error),
         })?;
         let mut booted = Systemd { child, first: 0, cgroup };
@@ -108,10 +98,18 @@ impl Systemd {
         Ok(booted)
     }
 
+    #[expect(clippy::print_stderr, reason = "for whoever reads why a test failed")]
+    fn print_journal(&self) {
+        match self.journal() {
+            Ok(journal) => eprintln!("the journal of that systemd:\n{journal}"),
+            Err(error) => eprintln!("the journal of that systemd cannot be read: {error}"),
+        }
+    }
+
     fn wait_until_up(&mut self, manager: &NotifySocket) -> Result<(), String> {
         // Whoever ends before it is ready never will be.
         let (output, said) = (self.child.output().clone(), manager.said().clone());
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             output.wait_closed(PATIENCE);
             said.close();
         });
@@ -133,9 +131,21 @@ impl Systemd {
     /// `systemctl` with these arguments, to its end.
     ///
     /// # Errors
-    /// It could not be run.
+    /// It could not be run, or has not ended within a minute.
     pub fn systemctl<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> io::Result<Output> {
-        self.command("systemctl").args(arguments).output()
+        let mut command = self.command("systemctl");
+        command.args(arguments);
+        output(command)
+    }
+
+    /// What the journal holds: what systemd says, and what its services write.
+    ///
+    /// # Errors
+    /// `journalctl` could not be run.
+    pub fn journal(&self) -> io::Result<String> {
+        let mut command = self.command("journalctl");
+        command.args(["--no-pager", "--quiet", "--output=short-monotonic"]);
+        Ok(String::from_utf8_lossy(&output(command)?.stdout).into_owned())
     }
 
     /// A property of a unit, as `systemctl show` tells it.
@@ -172,21 +182,42 @@ impl Systemd {
 
 impl Drop for Systemd {
     fn drop(&mut self) {
-        // The end of process 1 is the end of all others in there.
-        let first = Process::open(self.first).ok().filter(|_| self.first != 0);
-        let _ = nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap_or(i32::MAX)),
-            nix::sys::signal::Signal::SIGKILL,
-        );
+        if thread::panicking() && self.first != 0 {
+            self.print_journal();
+        }
+        // The end of process 1 is the end of all others in there. Its parent has not reaped it, so it has its number for itself.
+        let first = child_of(self.child.id()).and_then(|first| Process::open(first).ok());
+        if let Some(number) = first.as_ref().and_then(|first| first.id().try_into().ok()) {
+            let _ = kill(Pid::from_raw(number), nix::sys::signal::SIGKILL);
+        }
+        let _ = self.child.signal(Signal::KILL);
         if let Some(first) = first {
             let _ = first.wait(Some(Instant::now() + PATIENCE));
         }
         let removes = "umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit
             find /sys/fs/cgroup/$0 -depth -type d -exec rmdir {} +";
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "sh", "-c", removes, &self.cgroup]);
-        let _ = command.output();
+        let mut command = in_own_mounts(&[]);
+        command.args(["sh", "-c", removes, &self.cgroup]);
+        let _ = output(command);
     }
+}
+
+/// `unshare` with mounts that nobody else sees.
+fn in_own_mounts(before: &[&str]) -> Command {
+    let words = [before, &["unshare", "--mount", "--propagation", "private"]].concat();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+/// Like [`Command::output`], but not for ever.
+fn output(command: Command) -> io::Result<Output> {
+    let child = Child::spawn(command)?;
+    let status = child.wait(PATIENCE).map_err(|late| io::Error::other(late.to_string()))?;
+    let text = |lines: Vec<String>| {
+        lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>().into_bytes()
+    };
+    Ok(Output { status, stdout: text(child.stdout().lines()), stderr: text(child.stderr().lines()) })
 }
 
 fn text_of(output: &Output) -> String {
