@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -223,6 +224,44 @@ fn the_site_of_another_user_may_not_be_asked() {
     assert_eq!((told.code, &json(&told)["result"]), (Some(1), &"denied".into()));
     assert_eq!(root.get("/").status, 200);
     root.stop();
+}
+
+#[test]
+fn a_site_that_has_dropped_its_privileges_hears_root_and_the_user_that_it_is_now() {
+    let folder = Folder::small();
+    let Some(words) = as_an_ordinary_user(program!(), &folder).filter(|words| words[0] == "setpriv") else {
+        assert!(std::env::var_os("CI").is_none(), "in CI this runs as root");
+        return eprintln!("left out: only root can drop privileges");
+    };
+    let program = Path::new(words.last().unwrap());
+    let file = folder.read("site.toml");
+    folder.write("site.toml", format!("{file}[privileges]\nuser = \"nobody\"\n"));
+    let site = Site::start(program, &folder);
+    let as_nobody = |command: &str| {
+        let mut asking = Command::new(&words[0]);
+        asking.args(&words[1..]).arg(command);
+        Site::spawn(asking, &folder).ends()
+    };
+    for command in ["status", "reload", "restart", "reopen", "status"] {
+        let (root, nobody) = (run(program, folder.path(), &[command]), as_nobody(command));
+        assert_eq!((root.code, nobody.code), (Some(0), Some(0)), "{command}: {root:?} {nobody:?}");
+    }
+    assert_eq!(as_nobody("stop").code, Some(0));
+    assert_eq!(site.ends().code, Some(0));
+    assert!(!folder.at(".sitebus/site/control.sock").exists());
+}
+
+#[test]
+fn a_site_whose_socket_was_removed_is_told_from_one_that_does_not_run() {
+    let folder = Folder::small();
+    let site = Site::start(program!(), &folder);
+    fs::remove_file(folder.at(".sitebus/site/control.sock")).unwrap();
+    let told = ask(&folder, &["stop", "--timeout", "300ms"]);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""), "{told:?}");
+    let who = format!("error: the site 'site' is process {}, but nobody listens", site.child().id());
+    assert!(told.stderr.starts_with(&who), "{}", told.stderr);
+    assert!(told.stderr.contains("SIGTERM"), "{}", told.stderr);
+    site.stop();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `start`: a site in the background, whose launcher tells the truth.
 #![allow(missing_docs)]
+#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::fs;
@@ -9,7 +10,9 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use sitebus_tests::{Ended, Folder, Outsider, Site, get, own_program, program, run, wait_until};
+use sitebus_tests::{
+    Ended, Folder, Outsider, Site, as_an_ordinary_user, get, own_program, program, run, wait_until,
+};
 
 fn json(ended: &Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"))
@@ -156,6 +159,47 @@ fn a_start_that_takes_too_long_is_undone_and_status_3() {
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{ended:?}");
     assert!(ended.stderr.contains("was not STARTED within 300ms, and was ended"), "{}", ended.stderr);
     assert_eq!(run(own_program!(), folder.path(), &["status"]).code, Some(4));
+}
+
+#[test]
+fn ctrl_c_at_the_launcher_ends_the_site_that_it_starts() {
+    let folder = Folder::small();
+    assert!(Command::new("mkfifo").arg(folder.at("hang-at-start")).status().unwrap().success());
+    let mut command = Command::new(own_program!());
+    command.arg("start");
+    let starting = Site::spawn(command, &folder);
+    let log = folder.at(".sitebus/site/log");
+    logs(&log, "hang-at-start");
+    starting.signal("INT".parse().unwrap());
+    logs(&log, "SIGTERM");
+    fs::write(folder.at("hang-at-start"), "").unwrap();
+    let ended = starting.ends();
+    assert_eq!((ended.code, ended.stdout.as_str()), (None, ""), "by the signal: {ended:?}");
+    assert!(ended.stderr.contains("because of SIGINT"), "{}", ended.stderr);
+    assert_eq!(run(own_program!(), folder.path(), &["status"]).code, Some(4));
+}
+
+#[test]
+fn a_daemon_that_drops_its_privileges_writes_and_reopens_its_log_as_the_user_that_it_is() {
+    let folder = Folder::small();
+    let Some(words) = as_an_ordinary_user(program!(), &folder).filter(|words| words[0] == "setpriv") else {
+        assert!(std::env::var_os("CI").is_none(), "in CI this runs as root");
+        return eprintln!("left out: only root can drop privileges");
+    };
+    let program = Path::new(words.last().unwrap());
+    let file = folder.read("site.toml");
+    folder.write("site.toml", format!("{file}[privileges]\nuser = \"nobody\"\n"));
+    let daemon = Daemon::start(program, &folder);
+    let log = folder.at(".sitebus/site/log");
+    logs(&log, "Bus STARTED");
+    assert_eq!(fs::metadata(&log).unwrap().uid(), 65534);
+    assert_eq!(fs::metadata(format!("/proc/{}", daemon.process.id())).unwrap().uid(), 65534);
+    fs::rename(&log, folder.at("old")).unwrap();
+    for command in ["reopen", "restart", "stop"] {
+        let ended = run(program, folder.path(), &[command]);
+        assert_eq!(ended.code, Some(0), "{command}: {ended:?}");
+    }
+    assert!(fs::read_to_string(&log).unwrap().contains("Bus EXITED"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `start`: a site in the background. Whoever started it waits until it is STARTED, or learns why not.
 
+use std::io;
 use std::process::{ExitCode, Termination as _};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use super::args::StartArgs;
 use super::look::ask_until;
 use super::target::Target;
 use crate::control::Command;
-use crate::daemonize::{Daemonize, Ending, Launcher, Output, Settings, Side};
+use crate::daemonize::{Daemonize, DaemonizeError, Ending, Launcher, Output, Settings, Side};
 use crate::log::Log;
 use crate::os::lock::Lock;
 use crate::privileges::Privileges;
@@ -56,7 +57,13 @@ fn leave(site: &Site<'_>, plan: &Plan) -> anyhow::Result<Side> {
     }
     StateFolder::make(&plan.state, settings.owner)?;
     let daemonize = Daemonize::new(settings).under(site.prelude.supervisor).inherit(&site.prelude.inherited);
-    Ok(daemonize.leave(alone)?)
+    match daemonize.clone().leave(alone) {
+        // Another one that starts at this moment has made the log file: now it is there.
+        Err(DaemonizeError::Open { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => {
+            Ok(daemonize.leave(alone)?)
+        }
+        left => Ok(left?),
+    }
 }
 
 /// The log file belongs to whom the site will run as, so that it can be opened again.

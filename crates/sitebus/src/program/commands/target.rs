@@ -66,24 +66,37 @@ impl Target {
     pub(super) fn connect(&self, command: &'static str, deadline: Instant) -> Result<Client, Box<Answer>> {
         let socket = self.state.join(SOCKET);
         let between = deadline.min(Instant::now() + BETWEEN);
+        let mut holder = None;
         loop {
             let error = match Client::connect(&socket, deadline) {
                 Ok(client) => return Ok(client),
                 Err(error) => error,
             };
-            let ConnectError::NotRunning { why, .. } = &error else {
-                return Err(Answer::new(command, word(&error), error.exit_status(), error.to_string()).into());
-            };
-            match Lock::holder(&self.state.join("lock")) {
-                Ok(Some(_)) if Instant::now() < between => thread::park_timeout(LOOK),
-                Ok(Some(pid)) => return Err(self.nobody_at_the_door(command, pid).into()),
+            match (&error, holder) {
+                (ConnectError::NotRunning { why, .. }, _) => {
+                    holder = Lock::holder(&self.state.join("lock")).ok().flatten();
+                    match holder {
+                        Some(_) if Instant::now() < between => thread::park_timeout(LOOK),
+                        Some(pid) => return Err(self.nobody_at_the_door(command, pid).into()),
+                        None => return Err(self.not_running(command, why).into()),
+                    }
+                }
+                // The time was over while nobody was at the door.
+                (ConnectError::TimedOut { .. }, Some(pid)) => {
+                    return Err(self.nobody_at_the_door(command, pid).into());
+                }
                 _ => {
-                    let message =
-                        format!("the site '{}' is not running: {why} at {}", self.name, socket.display());
-                    return Err(Answer::new(command, word(&error), NOT_RUNNING, message).into());
+                    let answer = Answer::new(command, word(&error), error.exit_status(), error.to_string());
+                    return Err(answer.into());
                 }
             }
         }
+    }
+
+    fn not_running(&self, command: &'static str, why: &str) -> Answer {
+        let socket = self.state.join(SOCKET);
+        let message = format!("the site '{}' is not running: {why} at {}", self.name, socket.display());
+        Answer::new(command, "not-running", NOT_RUNNING, message)
     }
 
     fn nobody_at_the_door(&self, command: &'static str, pid: u32) -> Answer {
@@ -99,7 +112,6 @@ impl Target {
 
 fn word(error: &ConnectError) -> &'static str {
     match error {
-        ConnectError::NotRunning { .. } => "not-running",
         ConnectError::NotPermitted { .. } => "denied",
         ConnectError::Busy { .. } => "busy",
         ConnectError::TimedOut { .. } => "timed-out",
