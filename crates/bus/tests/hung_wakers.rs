@@ -22,9 +22,8 @@ impl Wake for Hang {
 
 #[test]
 fn a_waker_that_hangs_on_a_state_is_not_charged_to_the_log_listener_after_it() {
-    let mut limits = Limits::default();
-    limits.log = Duration::from_millis(50);
-    let bus = Bus::builder("site").limits(limits).build();
+    let clock = FakeClock::new();
+    let bus = Bus::builder("site").clock(clock.clone()).build();
     let lines = Transcript::new();
     let heard = lines.clone();
     bus.on(LOG).unwrap().subscribe("innocent", move |record| heard.note(record.message.clone()));
@@ -34,7 +33,10 @@ fn a_waker_that_hangs_on_a_state_is_not_charged_to_the_log_listener_after_it() {
     let waker = Waker::from(Arc::new(Hang(gate.clone())));
     let mut stopping = Box::pin(bus.when(State::Stopping));
     assert!(stopping.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    bus.ask_stop().wait_for(SOON).unwrap();
+    let stop = bus.ask_stop();
+    gate.wait_for_arrival(SOON);
+    clock.advance(Limits::default().log);
+    stop.wait_for(SOON).unwrap();
     bus.ask_exit(sitebus_bus::Exit::success("test")).wait_for(SOON).unwrap();
 
     let expected =
