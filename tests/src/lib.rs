@@ -4,14 +4,18 @@
 //! use what coreutils and util-linux have: `env`, `mkfifo`, `prlimit`, `script`, `setpriv`, `setsid`.
 
 mod client;
+mod daemon;
+mod dice;
 mod folder;
 mod process;
 mod site;
 mod terminal;
 
 pub use client::{Answer, Connection, Stuck, ask, get, request};
+pub use daemon::{Daemon, json, logs, nobody_is_left_in, processes_in};
+pub use dice::Dice;
 pub use folder::Folder;
-pub use process::{Ended, Outsider, SOON, as_an_ordinary_user, run, wait_until};
+pub use process::{Ended, Outsider, SOON, as_an_ordinary_user, as_somebody, run, wait_until};
 pub use site::{Site, Verdict};
 pub use terminal::TerminalSession;
 
@@ -28,5 +32,13 @@ macro_rules! program {
 macro_rules! own_program {
     () => {
         std::path::Path::new(env!("CARGO_BIN_EXE_own-program-under-test"))
+    };
+}
+
+/// The path of a program in trouble, whose version is what stands behind the program in its file.
+#[macro_export]
+macro_rules! faulty_program {
+    () => {
+        std::path::Path::new(env!("CARGO_BIN_EXE_faulty-program-under-test"))
     };
 }

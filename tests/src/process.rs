@@ -1,12 +1,15 @@
 //! Programs that run to their end, and processes that are not children of the test.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sitebus_testkit::Child;
+
+use crate::folder::Folder;
 
 /// How long anything may take that takes milliseconds on a machine that is not busy.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -119,18 +122,28 @@ fn start_time(pid: u32) -> Option<String> {
 
 /// Words that run the program as somebody who may not do everything: nobody, if the test is root. None if that cannot be
 /// arranged. The folder is opened to all.
-pub fn as_an_ordinary_user(program: &Path, folder: &crate::Folder) -> Option<Vec<String>> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let user = status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?;
+pub fn as_an_ordinary_user(program: &Path, folder: &Folder) -> Option<Vec<String>> {
     folder.open_to_all();
-    if user != "0" {
+    if !is_root() {
         return Some(vec!["env".to_owned(), program.display().to_string()]);
     }
+    as_somebody(65534, program, folder)
+}
+
+/// Words that run the program as the user and the group of this number, without other groups. None if the test is not root.
+/// The folder is opened to all.
+pub fn as_somebody(number: u32, program: &Path, folder: &Folder) -> Option<Vec<String>> {
+    folder.open_to_all();
     // The build folder may be closed to others.
-    let copy = folder.at("program-for-nobody");
-    fs::copy(program, &copy).ok()?;
-    let words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let copy = folder.at("program-for-others");
+    fs::hard_link(program, &copy).or_else(|_| fs::copy(program, &copy).map(drop)).ok()?;
+    let (user, group) = (format!("--reuid={number}"), format!("--regid={number}"));
+    let words = ["setpriv", &user, &group, "--clear-groups"];
     let works = Command::new(words[0]).args(&words[1..]).arg(&copy).arg("--version").output();
     let works = works.is_ok_and(|output| output.status.success());
     works.then(|| words.into_iter().map(str::to_owned).chain([copy.display().to_string()]).collect())
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0)
 }

@@ -128,7 +128,10 @@ fn install(state: &mut State, before: &Disposition) -> Result<(), InterruptError
         Err(error) => {
             // The handler may be there although its thread is not.
             let _ = before.put(Signal::INT);
-            Err(InterruptError::Os(io::Error::other(error)))
+            Err(InterruptError::Os(match error {
+                ctrlc::Error::System(cause) => cause, // its own message keeps this to itself
+                error => io::Error::other(error),
+            }))
         }
     }
 }

@@ -167,7 +167,12 @@ impl Site<'_> {
             if matches!(exit.cause(), Cause::RestartFailed { .. }) { Level::Error } else { Level::Info };
         bus.log(level, exit.to_string());
         match started {
-            Err(Error::Failed { failures, .. }) => Err(not_started(bus.name(), &failures, self.log)),
+            Err(Error::Failed { failures, .. }) => {
+                if let Some(daemon) = &self.daemon {
+                    daemon.failed(&failures, FAILED); // unless it could say so itself: to its launcher, no log is above
+                }
+                Err(not_started(bus.name(), &failures, self.log))
+            }
             // An exit that somebody asked for while the site started is an exit like any other.
             _ => Ok(exit),
         }
