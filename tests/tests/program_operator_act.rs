@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::fs;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use sitebus_tests::{Ended, Folder, Site, TerminalSession, own_program, program, run, wait_until};
@@ -116,6 +118,31 @@ fn several_who_wait_for_one_restart_all_learn_how_it_ended() {
 }
 
 #[test]
+fn whoever_asks_while_the_site_restarts_gets_an_answer() {
+    let folder = Folder::small();
+    let site = Site::start(program!(), &folder);
+    let through = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut asked = 0;
+            while !through.load(Ordering::SeqCst) {
+                let told = ask(&folder, &["status"]);
+                assert_eq!(told.code, Some(0), "{told:?}");
+                asked += 1;
+            }
+            asked
+        });
+        let restarted: Vec<Ended> = (0..10).map(|_| ask(&folder, &["restart"])).collect();
+        through.store(true, Ordering::SeqCst);
+        assert!(asking.join().unwrap() > 0);
+        for restarted in restarted {
+            assert_eq!(restarted.code, Some(0), "{restarted:?}");
+        }
+    });
+    site.stop();
+}
+
+#[test]
 fn a_restart_into_what_is_wrong_is_refused_and_the_site_goes_on() {
     let folder = Folder::small();
     let site = Site::start(program!(), &folder);
@@ -141,11 +168,38 @@ fn a_restart_whose_new_image_does_not_come_up_has_failed() {
 }
 
 #[test]
+fn a_restart_whose_program_vanishes_at_the_last_moment_has_failed_and_the_site_runs_on() {
+    let folder = Folder::small();
+    let program = folder.at("shop");
+    fs::copy(own_program!(), &program).unwrap();
+    assert!(Command::new("mkfifo").arg(folder.at("hang-at-stop")).status().unwrap().success());
+    let site = Site::start(&program, &folder);
+    let mut command = Command::new(own_program!());
+    command.arg("restart");
+    let restarting = Site::spawn(command, &folder);
+    site.says("hang-at-stop"); // so it has been looked at, and found well
+    fs::remove_file(&program).unwrap();
+    let release = fs::File::options().write(true).open(folder.at("hang-at-stop")).unwrap();
+    fs::remove_file(folder.at("hang-at-stop")).unwrap();
+    drop(release);
+    let failed = restarting.ends();
+    assert_eq!((failed.code, failed.stdout.as_str()), (Some(1), ""), "{failed:?}");
+    let said = "error: the restart failed, and the site runs on in the old image: ";
+    assert!(failed.stderr.contains(said), "{}", failed.stderr);
+    assert!(failed.stderr.contains("shop"), "{}", failed.stderr);
+    let told = ask(&folder, &["status"]);
+    assert!(told.stdout.contains("is STARTED") && told.stdout.contains("\n  last restart"), "{told:?}");
+    assert_eq!(site.get("/").status, 200);
+    assert_eq!(ask(&folder, &["stop"]).code, Some(0));
+    assert_eq!(site.ends().code, Some(0));
+}
+
+#[test]
 fn reopen_is_done_when_the_files_are_open_again() {
     let folder = Folder::small();
     let file = folder.read("site.toml");
     folder.write("site.toml", format!("{file}[log]\nfile = \"site.log\"\n"));
-    let mut command = std::process::Command::new(program!());
+    let mut command = Command::new(program!());
     command.arg("run");
     let site = Site::spawn(command, &folder);
     let logged = |part: &str| fs::read_to_string(folder.at("site.log")).is_ok_and(|log| log.contains(part));
