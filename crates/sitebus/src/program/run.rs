@@ -171,7 +171,9 @@ impl Site<'_> {
                 if let Some(daemon) = &self.daemon {
                     daemon.failed(&failures, FAILED); // unless it could say so itself: to its launcher, no log is above
                 }
-                Err(not_started(bus.name(), &failures, self.log))
+                // A service manager shows the last few lines, so there the reason is told again.
+                let log = self.log.filter(|_| !self.prelude.systemd.waits_for_readiness());
+                Err(not_started(bus.name(), &failures, log))
             }
             // An exit that somebody asked for while the site started is an exit like any other.
             _ => Ok(exit),

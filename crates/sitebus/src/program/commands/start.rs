@@ -62,6 +62,11 @@ fn leave(site: &Site<'_>, plan: &Plan) -> anyhow::Result<Side> {
         Err(DaemonizeError::Open { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => {
             Ok(daemonize.leave(alone)?)
         }
+        Err(DaemonizeError::Supervised(supervisor)) => Err(anyhow!(
+            "the site '{}' does not leave the foreground: {supervisor}; give the program `run` in place of `start` there, as \
+             the unit of `generate systemd` does",
+            plan.name
+        )),
         left => Ok(left?),
     }
 }

@@ -1,0 +1,172 @@
+//! Start, reload, restart, stop.
+
+use std::fs;
+use std::process::Command;
+
+use sitebus_testkit::Load;
+use sitebus_tests::{Folder, SOON, get, own_program, program, run};
+
+use crate::unit::Unit;
+
+#[test]
+fn the_unit_that_the_program_writes_is_one_that_systemd_finds_nothing_wrong_with() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    let path = "/run/systemd/system/site.service";
+    let verified = unit.run_in_there("systemd-analyze", &["verify", "--man=no", path]);
+    assert_eq!((verified.code, verified.stdout.as_str(), verified.stderr.as_str()), (Some(0), "", ""));
+    unit.does("start", &["site.service"]);
+    assert!(!unit.journal().contains("ignoring"), "{}", unit.journal());
+}
+
+#[test]
+fn start_returns_when_the_site_is_started_and_stop_when_nothing_of_it_is_left() {
+    let folder = Folder::small();
+    assert!(Command::new("mkfifo").arg(folder.at("hang-at-start")).status().unwrap().success());
+    let Some(unit) = Unit::of(own_program!(), folder) else { return };
+    let starting = unit.begins("start");
+    unit.wait_for("StatusText", |status| status.contains("waiting for 'hangs'"));
+    assert_eq!(unit.property("ActiveState"), "activating");
+    // Opening waits for the start, and closing lets it go on.
+    fs::write(unit.folder.at("hang-at-start"), "").unwrap();
+    let started = starting.wait(SOON).unwrap();
+    assert!(started.success(), "{:?}", starting.output());
+    assert_eq!(unit.properties(["ActiveState", "SubState"]), ["active", "running"]);
+    assert_eq!(get(unit.address(), "/").unwrap().status, 200);
+    unit.wait_for("StatusText", |status| status == "STARTED");
+    assert_eq!(unit.processes(), [unit.property("MainPID")]);
+
+    let address = unit.address();
+    unit.does("stop", &["site.service"]);
+    let ended = unit.properties(["ActiveState", "Result", "ExecMainStatus", "NRestarts"]);
+    assert_eq!(ended, ["inactive", "success", "0", "0"]);
+    assert_eq!(unit.processes(), [""; 0]);
+    assert!(get(address, "/").is_err());
+    assert_eq!(unit.ask("status").code, Some(4));
+}
+
+#[test]
+fn a_start_that_fails_fails_the_unit_and_its_status_says_why() {
+    let folder = Folder::small();
+    folder.write("fail-at-start", "");
+    let Some(unit) = Unit::of(own_program!(), folder) else { return };
+    unit.set("Restart=no");
+    assert_eq!(unit.systemctl(&["start", "site.service"]).code, Some(1));
+    assert_eq!(unit.properties(["ActiveState", "Result"]), ["failed", "exit-code"]);
+    let shown = unit.shown();
+    assert!(shown.contains("on purpose"), "{shown}");
+
+    fs::remove_file(unit.folder.at("fail-at-start")).unwrap();
+    unit.does("start", &["site.service"]);
+}
+
+#[test]
+fn a_site_file_that_is_wrong_is_not_tried_again() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    unit.folder.write("site.toml", "[http]\nlisen = []\n");
+    assert_eq!(unit.systemctl(&["start", "site.service"]).code, Some(1));
+    let ended = unit.properties(["ActiveState", "Result", "ExecMainStatus", "NRestarts"]);
+    assert_eq!(ended, ["failed", "exit-code", "2", "0"]);
+    let shown = unit.shown();
+    assert!(shown.contains("did you mean `listen`?"), "{shown}");
+}
+
+#[test]
+fn a_reload_by_systemctl_is_the_truth() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    unit.does("start", &["site.service"]);
+    let (address, main) = (unit.address(), unit.property("MainPID"));
+    let good = unit.folder.read("site.toml");
+    unit.folder
+        .write("site.toml", format!("{good}[[route]]\npath = \"/new\"\nrespond = {{ body = \"new\" }}\n"));
+    unit.does("reload", &["site.service"]);
+    assert_eq!(get(address, "/new").unwrap().text(), "new");
+
+    unit.folder.write("site.toml", good.replace("listen", "lisen"));
+    let refused = unit.systemctl(&["reload", "site.service"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(get(address, "/new").unwrap().text(), "new", "the old settings still hold");
+    assert_eq!(unit.properties(["ActiveState", "MainPID", "NRestarts"]), ["active", &main, "0"]);
+    let shown = unit.shown();
+    assert!(shown.contains("did you mean `listen`?"), "{shown}");
+
+    unit.folder.write("site.toml", good);
+    unit.does("reload", &["site.service"]);
+    assert_eq!(get(address, "/new").unwrap().status, 404);
+    unit.does("stop", &["site.service"]);
+}
+
+#[test]
+fn a_restart_by_systemctl_is_another_process() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    unit.does("start", &["site.service"]);
+    let main = unit.property("MainPID");
+    unit.does("restart", &["site.service"]);
+    assert_ne!(unit.property("MainPID"), main);
+    assert_eq!(unit.processes(), [unit.property("MainPID")]);
+    assert_eq!(get(unit.address(), "/").unwrap().status, 200);
+    assert_eq!(unit.property("ActiveState"), "active");
+}
+
+#[test]
+fn a_restart_in_place_is_the_same_service_and_refuses_nobody() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    unit.does("start", &["site.service"]);
+    let address = unit.address();
+    let before = unit.properties(["MainPID", "InvocationID"]);
+    let load = Load::new(address).close_each().requests(u64::MAX).start();
+    load.wait_for_answers(10, SOON).unwrap();
+    for _ in 0..3 {
+        let restarted = unit.ask("restart");
+        assert_eq!(restarted.code, Some(0), "{restarted:?}");
+        unit.wait_for("ActiveState", |state| state == "active");
+        let after = unit.properties(["MainPID", "InvocationID", "NRestarts", "SubState"]);
+        assert_eq!(after, [before[0].as_str(), &before[1], "0", "running"]);
+    }
+    let report = load.stop();
+    assert_eq!(report.lost(), 0, "{report}");
+    unit.wait_for("StatusText", |status| status == "STARTED");
+    unit.does("stop", &["site.service"]);
+    assert_eq!(unit.property("Result"), "success");
+}
+
+#[test]
+fn a_restart_in_place_into_what_is_wrong_is_refused_and_the_service_is_still_active() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    unit.does("start", &["site.service"]);
+    let (address, main) = (unit.address(), unit.property("MainPID"));
+    unit.folder.write("site.toml", "[http]\nlisen = []\n");
+    assert_eq!(unit.ask("restart").code, Some(1));
+    assert_eq!(unit.properties(["ActiveState", "MainPID", "NRestarts"]), ["active", &main, "0"]);
+    assert_eq!(get(address, "/").unwrap().status, 200);
+    // Not even a manager that waits for the end of a reload has been misled.
+    unit.does("stop", &["site.service"]);
+}
+
+#[test]
+fn what_is_killed_comes_back() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    unit.does("start", &["site.service"]);
+    let main = unit.property("MainPID");
+    unit.does("kill", &["--signal=KILL", "site.service"]);
+    unit.wait_for("NRestarts", |times| times == "1");
+    unit.wait_for("ActiveState", |state| state == "active");
+    assert_ne!(unit.property("MainPID"), main);
+    assert_eq!(get(unit.address(), "/").unwrap().status, 200);
+    unit.does("stop", &["site.service"]);
+    assert_eq!(unit.property("ActiveState"), "inactive");
+}
+
+#[test]
+fn leaving_for_the_background_is_refused_with_the_cure() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    let (program, site) = (program!().display(), unit.folder.at("site.toml"));
+    unit.set(&format!("Restart=no\nExecStart=\nExecStart={program} start {}", site.display()));
+    assert_eq!(unit.systemctl(&["start", "site.service"]).code, Some(1));
+    let shown = unit.shown();
+    for part in ["NOTIFY_SOCKET", "`run` in place of `start`"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    assert_eq!(unit.processes(), [""; 0]);
+    let outside = run(program!(), unit.folder.path(), &["status"]);
+    assert_eq!(outside.code, Some(4), "{outside:?}");
+}
