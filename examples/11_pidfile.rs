@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use sitebus::Bus;
-use sitebus_pidfile::{PidFile, Settings};
+use sitebus::pidfile::{PidFile, Settings};
 
 fn main() -> anyhow::Result<()> {
     let path = std::env::temp_dir().join(format!("shop-{}.pid", std::process::id()));

@@ -8,8 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use sitebus::tasks::{Monitor, Settings, Task, Threads};
 use sitebus::{Bus, Exit, SettingsMap, topics};
-use sitebus_tasks::{Monitor, Settings, Task, Threads};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 

@@ -7,8 +7,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sitebus::autoreload::{Autoreload, Program, Settings};
 use sitebus::{Bus, Channel, Handle, State, priority, topics};
-use sitebus_autoreload::{Autoreload, Program, Settings};
 
 /// A framework that renders pages from template files.
 struct Templates {

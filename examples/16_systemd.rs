@@ -5,8 +5,8 @@
 
 use sitebus::Bus;
 use sitebus::http::{Http, Response};
-use sitebus_os::alone::Alone;
-use sitebus_systemd::{Environment, Systemd};
+use sitebus::os::alone::Alone;
+use sitebus::systemd::{Environment, Systemd};
 
 fn main() -> anyhow::Result<()> {
     // First of all, while there is one thread: what the manager has left for us, and for nobody whom we start.

@@ -197,9 +197,25 @@ fn a_framework_names_its_templates_and_the_site_restarts_when_one_changes() -> a
 }
 
 #[test]
+fn a_restart_keeps_the_process_and_its_open_door() -> anyhow::Result<()> {
+    let child = Child::spawn(Command::new(env!("CARGO_BIN_EXE_14_restart")))?;
+    assert!(child.wait(PATIENCE)?.success(), "{:?}", child.stderr().lines());
+    let (lines, process) = (child.stdout().lines(), child.id());
+    assert_eq!(lines[0], format!("for the first time with process {process}"));
+    assert!(lines[1].starts_with("the door is open at 127.0.0.1:"));
+    assert_eq!(lines[2..4], [format!("again with process {process}"), lines[1].clone()]);
+    let refusal =
+        "restart was refused and nothing has changed: 'owner' failed on 'restart': one restart is enough";
+    assert_eq!(lines[4], refusal);
+    assert!(lines[5].starts_with("exit with code 0"));
+    assert_eq!(lines.len(), 6);
+    Ok(())
+}
+
+#[test]
 fn a_log_has_a_level_for_each_source() -> anyhow::Result<()> {
     prints(
-        env!("CARGO_BIN_EXE_18_log"),
+        env!("CARGO_BIN_EXE_15_log"),
         &[
             "\"warn,till=debgu\" is not a filter of the log: \"debgu\" is not a level, at column 11: did you mean \"debug\"?",
             " INFO till: a customer",
@@ -212,7 +228,7 @@ fn a_log_has_a_level_for_each_source() -> anyhow::Result<()> {
 #[test]
 fn a_running_site_is_asked_and_says_the_truth() -> anyhow::Result<()> {
     prints(
-        env!("CARGO_BIN_EXE_19_control"),
+        env!("CARGO_BIN_EXE_17_control"),
         &[
             "customers: 3",
             "reload: Accepted(\"STARTED\")",
@@ -232,7 +248,7 @@ fn a_launcher_tells_the_truth_about_its_daemon() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("shop.log");
     let launch = |day: &str| {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_20_daemonize"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_18_daemonize"));
         program.arg(day).arg(&log).env_remove("NOTIFY_SOCKET").env_remove("SYSTEMD_EXEC_PID");
         Child::spawn(program)
     };
@@ -254,7 +270,7 @@ fn a_launcher_tells_the_truth_about_its_daemon() -> anyhow::Result<()> {
 #[test]
 fn root_becomes_somebody_else_and_a_stranger_is_not_known() -> anyhow::Result<()> {
     let run = |user: &str| {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_21_privileges"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_19_privileges"));
         program.arg(user);
         Child::spawn(program)
     };

@@ -1,10 +1,10 @@
-//! 18: a log: lines of the bus go to a file, each source has its own level, and a reload changes it.
+//! 15: a log: lines of the bus go to a file, each source has its own level, and a reload changes it.
 //!
-//! `cargo run -p sitebus-examples --bin 18_log`
+//! `cargo run -p sitebus-examples --bin 15_log`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
+use sitebus::log::{Log, Settings, Target};
 use sitebus::{Bus, Level, SettingsMap};
-use sitebus_log::{Log, Settings, Target};
 
 fn main() -> anyhow::Result<()> {
     let path = std::env::temp_dir().join(format!("shop-{}.log", std::process::id()));
@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<()> {
     bus.ask_graceful(SettingsMap::new().with(settings.clone())).wait()?;
     till.log(Level::Debug, "but now");
 
-    if let Err(error) = "warn,till=debgu".parse::<sitebus_log::Filter>() {
+    if let Err(error) = "warn,till=debgu".parse::<sitebus::log::Filter>() {
         println!("{error}");
     }
     bus.exit()?;

@@ -1,13 +1,13 @@
-//! 20: leaving the terminal: the command returns once the daemon is STARTED, or says why it is not.
+//! 18: leaving the terminal: the command returns once the daemon is STARTED, or says why it is not.
 //!
-//! `cargo run -p sitebus-examples --bin 20_daemonize -- open` or `-- closed`
+//! `cargo run -p sitebus-examples --bin 18_daemonize -- open` or `-- closed`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::process::{ExitCode, Termination};
 
+use sitebus::daemonize::{Daemonize, Ending, Output, PATIENCE, Settings, Side};
+use sitebus::os::alone::Alone;
 use sitebus::{Bus, priority};
-use sitebus_daemonize::{Daemonize, Ending, Output, PATIENCE, Settings, Side};
-use sitebus_os::alone::Alone;
 
 fn main() -> anyhow::Result<ExitCode> {
     // First of all: a fork needs a process with one thread.

@@ -1,12 +1,12 @@
-//! 21: a site that is started as root, and does not stay it.
+//! 19: a site that is started as root, and does not stay it.
 //!
-//! `sudo cargo run -p sitebus-examples --bin 21_privileges -- nobody`
+//! `sudo cargo run -p sitebus-examples --bin 19_privileges -- nobody`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::fs::File;
 
+use sitebus::privileges::{Groups, Privileges, Settings};
 use sitebus::{Bus, Exit, priority};
-use sitebus_privileges::{Groups, Privileges, Settings};
 
 fn main() -> anyhow::Result<Exit> {
     let mut settings = Settings::default();

@@ -1,13 +1,13 @@
-//! 19: an operator's commands: a socket on which a running site is asked how it is, reloads and stops.
+//! 17: an operator's commands: a socket on which a running site is asked how it is, reloads and stops.
 //!
-//! `cargo run -p sitebus-examples --bin 19_control`
+//! `cargo run -p sitebus-examples --bin 17_control`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use sitebus::control::{Client, Command, Control, STATUS, Settings};
 use sitebus::{Bus, Commit, priority};
-use sitebus_control::{Client, Command, Control, STATUS, Settings};
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("shop-{}", std::process::id()));
