@@ -197,6 +197,8 @@ fn the_unit_says_what_is_right_for_the_site() {
         has(&other, "User=www-data") && has(&other, "AmbientCapabilities=CAP_NET_BIND_SERVICE"),
         "{other:#?}"
     );
+    let handed = unit(&["--set", r#"http.listen=["systemd:shop.socket", "systemd:web"]"#]);
+    assert!(has(&handed, "Sockets=shop.socket") && has(&handed, "Sockets=site.socket"), "{handed:#?}");
     let system = unit(&["--set", "site.state=/usr/local/state"]);
     assert!(!has(&system, "ProtectSystem=full"), "{system:#?}");
     folder.write("bad.toml", "[htp]\n");

@@ -108,6 +108,7 @@ impl<'a> Unit<'a> {
         writeln!(unit, "\n[Service]")?;
         writeln!(unit, "# STARTED, reloading and stopping are told by the site itself.")?;
         writeln!(unit, "Type=notify\nNotifyAccess=main")?;
+        self.write_sockets(unit)?;
         writeln!(unit, "WorkingDirectory={}", specifiers(&self.folder))?;
         writeln!(unit, "ExecStart={}", self.command("run", &[]))?;
         writeln!(
@@ -125,30 +126,24 @@ impl<'a> Unit<'a> {
         if self.plan.systemd.watchdog {
             writeln!(unit, "WatchdogSec={}s", WATCHDOG.as_secs())?;
         }
-        self.write_sockets(unit)?;
         writeln!(unit, "LimitNOFILE=524288")?;
         self.write_identity(unit)?;
         self.write_hardening(unit)?;
         writeln!(unit, "\n[Install]\nWantedBy=multi-user.target")
     }
 
-    /// An address `systemd:NAME` is a socket unit, or a name that one gives to its sockets.
+    /// Without this, who starts the service by hand starts it without its sockets.
     fn write_sockets(&self, unit: &mut String) -> std::fmt::Result {
-        let http = self.plan.http.iter().flat_map(|http| &http.listen);
-        for name in http.filter_map(|address| match address {
+        let listen = self.plan.http.iter().flat_map(|http| &http.listen);
+        let names = listen.filter_map(|address| match address {
             Address::Systemd(name) => Some(name),
             _ => None,
-        }) {
-            if name.ends_with(".socket") {
-                writeln!(unit, "Sockets={}", specifiers(name))?;
-            } else {
-                writeln!(
-                    unit,
-                    "# Needs a socket unit with FileDescriptorName={name}, named in Sockets= here."
-                )?;
-            }
-        }
-        Ok(())
+        });
+        let own = format!("{}.socket", self.plan.name);
+        let mut units: Vec<&str> =
+            names.map(|name| if name.ends_with(".socket") { name } else { own.as_str() }).collect();
+        units.dedup();
+        units.into_iter().try_for_each(|socket| writeln!(unit, "Sockets={}", specifiers(socket)))
     }
 
     /// A site with [privileges] starts as root and drops that itself.
