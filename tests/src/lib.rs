@@ -9,6 +9,7 @@ mod dice;
 mod folder;
 mod process;
 mod site;
+mod stand;
 mod terminal;
 
 pub use client::{Answer, Connection, Stuck, ask, get, request};
@@ -17,6 +18,7 @@ pub use dice::Dice;
 pub use folder::Folder;
 pub use process::{Ended, Outsider, SOON, as_an_ordinary_user, as_somebody, run, wait_until};
 pub use site::{Site, Verdict};
+pub use stand::{Stand, Subject};
 pub use terminal::TerminalSession;
 
 /// The path of the program `sitebus`, as cargo has built it for this test.
@@ -40,5 +42,13 @@ macro_rules! own_program {
 macro_rules! faulty_program {
     () => {
         std::path::Path::new(env!("CARGO_BIN_EXE_faulty-program-under-test"))
+    };
+}
+
+/// The path of a program that puts the library's plugins together by hand.
+#[macro_export]
+macro_rules! by_hand {
+    () => {
+        std::path::Path::new(env!("CARGO_BIN_EXE_by-hand-under-test"))
     };
 }

@@ -2,8 +2,8 @@
 //!
 //! Left out: its graph of eleven states (here there are five, and the table of verbs is tested in `crates/bus`); what only
 //! says again what CherryPy's suite says (custom channels, log, traceback: `cherrypy_bus.rs`); listener errors, which it
-//! skips on the only channel that it has; `start_with_callback`, which it skips as flaky; and the plugins for daemon,
-//! signals, server and threads, which come with their crates.
+//! skips on the only channel that it has; and `start_with_callback`, which it skips as flaky. The plugins for daemon,
+//! signals, server and threads are in `magicbus_process.rs`.
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 

@@ -4,7 +4,7 @@
 //! plugins, and are tested there:
 //!
 //! * SIGHUP ends a service in the foreground: `signals`, and `program_signals.rs` beside this file.
-//! * A second start forks the daemon again: comes with the daemonize plugin.
+//! * A second start forks the daemon again: `daemonize`, and `cherrypy_process.rs` beside this file.
 //! * A listed file that does not exist never triggers; an older modification time never triggers: autoreload.
 //! * The index of a thread is given out again while it is in use: tasks.
 //! * The PID file is removed even if it is another process's: pidfile.
