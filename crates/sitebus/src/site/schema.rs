@@ -10,7 +10,7 @@ const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
 impl Known {
     /// The JSON Schema of the files that this program reads, with the sections and applications that it knows.
-    pub fn schema(&self, program: &str) -> Value {
+    pub(crate) fn schema(&self, program: &str) -> Value {
         let mut sections = Map::new();
         for (name, shape) in self.shapes() {
             sections.insert(name.to_owned(), self.value(name, &shape));
