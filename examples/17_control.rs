@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use sitebus::control::{Client, Command, Control, STATUS, Settings};
-use sitebus::{Bus, Commit, priority};
+use sitebus::control::{Client, Command, Control, Settings};
+use sitebus::{Bus, Commit, priority, topics};
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("shop-{}", std::process::id()));
@@ -19,7 +19,7 @@ fn main() -> anyhow::Result<()> {
     settings.process_ends = false; // the operator below is this very process
     let control = Control::new(settings).subscribe(&bus)?;
 
-    bus.on(STATUS)?.subscribe("till", |()| Ok(("customers".to_owned(), "3".to_owned())));
+    bus.on(topics::STATUS)?.subscribe("till", |()| Ok(("customers".to_owned(), "3".to_owned())));
     bus.plugin("thermostat").on_graceful(priority::SITE, |_| -> anyhow::Result<Commit> { bail!("too hot") });
     bus.start()?;
 

@@ -1,6 +1,7 @@
 //! Telling the listeners of [`STATE`](crate::STATE), one by one between two steps of the lane.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::channel::exit_in;
 use crate::core::Core;
@@ -12,17 +13,19 @@ use crate::state::State;
 impl Core {
     pub(crate) fn announce(&self, state: State, foreign: &mut Vec<Foreign>) {
         let listeners = self.channels.state.snapshot();
+        let failed = Arc::new(AtomicBool::new(false));
         for (index, tag) in listeners.tags().iter().enumerate() {
             let Some(core) = self.me.upgrade() else { return };
-            let listeners = Arc::clone(&listeners);
+            let (listeners, failed) = (Arc::clone(&listeners), Arc::clone(&failed));
             let tell = move || {
                 let Err(reason) = guarded(|| listeners.hear(index, &state)) else { return };
                 match exit_in(&reason) {
                     Some(exit) => {
                         quietly(|| drop(reason));
-                        drop(core.ask_exit(exit));
+                        drop(core.ask_exit(exit.after_failures(failed.load(Ordering::Relaxed))));
                     }
                     None => {
+                        failed.store(true, Ordering::Relaxed);
                         let name = &listeners.tags()[index].name;
                         core.log_failure(&reason.by(name, core.channels.state.name()));
                     }

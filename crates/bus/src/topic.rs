@@ -98,7 +98,8 @@ pub const GRACEFUL: Topic<Graceful, Commit> = Topic::new("graceful");
 /// Published by the bus when a restart is asked for, in any state, before anything has changed: a listener that returns an
 /// error keeps the old image.
 pub const RESTART: Topic<Restarting> = Topic::new("restart");
-/// Published by the bus on every change of state, once it has happened. Listeners of it get [`Limits::log`] each.
+/// Published by the bus on every change of state, once it has happened. Listeners of it get [`Limits::log`] each. An exit that
+/// one of them returns is asked for, and the others are told all the same.
 ///
 /// [`Limits::log`]: crate::Limits::log
 pub const STATE: Topic<State> = Topic::new("state");
@@ -119,6 +120,8 @@ pub mod topics {
     pub const SIGNAL: Topic<i32> = Topic::new("signal");
     /// A server accepts at this address: a URL such as `http://127.0.0.1:8080`, or `unix:/run/site.sock`.
     pub const LISTENING: Topic<str> = Topic::new("listening");
+    /// Somebody wants to know how the site is: each listener adds a line, a name and a value.
+    pub const STATUS: Topic<(), (String, String)> = Topic::new("status");
     /// These files and folders are part of the program from now on, as templates and configuration are: whoever watches
     /// files acts when one of them changes. Publish before reading a file, so that no change falls in between.
     pub const WATCH: Topic<[PathBuf]> = Topic::new("watch");

@@ -90,6 +90,20 @@ fn one_may_ask_for_an_exit_by_calling_and_by_returning_it() {
 }
 
 #[test]
+fn a_success_that_one_returns_after_a_failure_is_none_and_the_others_are_told() {
+    let bus = Bus::new("site");
+    bus.on(STATE).unwrap().subscribe_at(1, "fails", |_| -> anyhow::Result<()> { bail!("no bus to tell") });
+    bus.on(STATE).unwrap().subscribe_at(2, "enough", |state| match state {
+        State::Started => Err(Exit::success("enough").into()),
+        _ => Ok(()),
+    });
+    let states = noted(&bus);
+    bus.start().unwrap();
+    assert_eq!(bus.block().code(), 1);
+    assert_eq!(states.lines().len(), 5);
+}
+
+#[test]
 fn a_start_that_fails_is_told_to_its_end() {
     let bus = Bus::new("site");
     let states = noted(&bus);

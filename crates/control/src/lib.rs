@@ -14,6 +14,6 @@ mod settings;
 
 pub use crate::client::{AskError, Client, ConnectError, Event, Outcome};
 pub use crate::command::{Command, Request, UnknownCommand};
-pub use crate::plugin::{Control, ControlError, STATUS, Subscribed};
+pub use crate::plugin::{Control, ControlError, Subscribed};
 pub use crate::protocol::{ChannelReport, Culprit, Ended, Status, TimingReport, VERSION, Verdict};
 pub use crate::settings::Settings;

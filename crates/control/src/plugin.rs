@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::ensure;
-use sitebus_bus::{Commit, Graceful, Handle, Plugin, STATE, Topic, TopicClash, priority, topics};
+use sitebus_bus::{Commit, Graceful, Handle, Plugin, STATE, TopicClash, priority, topics};
 use sitebus_os::parcel::{Inherited, Item};
 use sitebus_os::ready::Bell;
 
@@ -18,10 +18,6 @@ use crate::inheritance::Inheritance;
 use crate::mailbox::{Mailbox, Note};
 use crate::server::{Facts, People, Server};
 use crate::settings::Settings;
-
-/// On which plugins add lines to `status`: each listener returns a name and a value. The types are std's, so whoever adds a
-/// line may write this constant down anew and need not import this crate.
-pub const STATUS: Topic<(), (String, String)> = Topic::new("status");
 
 /// How long others wait for the server's thread, which itself never waits for anybody for long.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -111,7 +107,7 @@ impl Control {
         let Control { mut settings, mut inheritance, failed_restart } = self;
         let absolute = std::path::absolute(&settings.path);
         settings.path = absolute.map_err(|cause| ControlError::Io { path: settings.path.clone(), cause })?;
-        let (reopen, status) = (bus.on(topics::REOPEN)?, bus.on(STATUS)?);
+        let (reopen, status) = (bus.on(topics::REOPEN)?, bus.on(topics::STATUS)?);
         let bell = Bell::new().map_err(ControlError::NoThread)?;
         let (sender, notes) = mpsc::channel();
         let mailbox = Mailbox::new(sender, bell.clone());

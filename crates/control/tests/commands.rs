@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use common::{LONG, MOMENT, Site, ask_aside, soon};
 use sitebus_bus::{Cause, Commit, RESTART, STOP, State, priority, topics};
-use sitebus_control::{AskError, Command, Event, Request, STATUS, Settings, Verdict};
+use sitebus_control::{AskError, Command, Event, Request, Settings, Verdict};
 use sitebus_testkit::Gate;
 
 #[test]
@@ -46,7 +46,7 @@ fn status_says_how_the_site_is() {
 #[test]
 fn plugins_add_lines_to_the_status() {
     let site = Site::with(|settings| settings.status_time = LONG);
-    let channel = site.bus.on(STATUS).unwrap();
+    let channel = site.bus.on(topics::STATUS).unwrap();
     channel.subscribe("workers", |()| Ok(("workers".to_owned(), "4 of 4".to_owned())));
     channel.subscribe("broken", |()| -> anyhow::Result<(String, String)> { bail!("no figures") });
     let status = site.ask(Command::Status).status().unwrap();
@@ -59,7 +59,7 @@ fn a_line_that_does_not_come_keeps_the_status_from_nobody() {
     let site = Site::with(|settings| settings.status_time = MOMENT / 10);
     let gate = Gate::new();
     let held = gate.clone();
-    site.bus.on(STATUS).unwrap().subscribe("hangs", move |()| {
+    site.bus.on(topics::STATUS).unwrap().subscribe("hangs", move |()| {
         held.pass();
         Ok((String::new(), String::new()))
     });

@@ -1,6 +1,6 @@
 //! What each command does, and what is answered.
 
-use sitebus_bus::{Done, Error, Exit, Failures, Handle, Level, SettingsMap, State, Ticket};
+use sitebus_bus::{Done, Error, Exit, Failures, Handle, Level, SettingsMap, State, Ticket, topics};
 use sitebus_os::parcel::Item;
 
 use super::{Life, Server, until};
@@ -87,9 +87,8 @@ impl Server {
 
     fn begin_status(&mut self, place: usize) {
         let bus = self.plugin.handle();
-        let nobody = |info: &sitebus_bus::ChannelInfo| {
-            info.name == crate::plugin::STATUS.name() && info.listeners.is_empty()
-        };
+        let nobody =
+            |info: &sitebus_bus::ChannelInfo| info.name == topics::STATUS.name() && info.listeners.is_empty();
         if bus.channels().iter().any(nobody) {
             return self.answer_status(place, Vec::new(), None);
         }
