@@ -170,3 +170,29 @@ fn leaving_for_the_background_is_refused_with_the_cure() {
     let outside = run(program!(), unit.folder.path(), &["status"]);
     assert_eq!(outside.code, Some(4), "{outside:?}");
 }
+
+#[test]
+fn a_site_that_is_not_root_is_told_of_and_asked_all_the_same() {
+    let drops = "[privileges]\nuser = \"daemon\"\n";
+    for (more, arguments) in [("", &["--user", "daemon"][..]), (drops, &[])] {
+        let folder = Folder::small();
+        folder.open_to_all();
+        let site = folder.read("site.toml");
+        folder.write("site.toml", format!("{site}{more}"));
+        let Some(unit) = Unit::of(program!(), folder) else { return };
+        unit.generate(arguments);
+        unit.does("start", &["site.service"]);
+        let (address, main) = (unit.address(), unit.property("MainPID"));
+        let status = fs::read_to_string(unit.machine.path("/proc").join(&main).join("status")).unwrap();
+        assert!(status.contains("\nUid:\t1\t1\t1\t1\n"), "{status}");
+        unit.does("reload", &["site.service"]);
+        let restarted = unit.ask("restart");
+        assert_eq!(restarted.code, Some(0), "{restarted:?}");
+        unit.does("reload", &["site.service"]);
+        assert_eq!(unit.properties(["ActiveState", "MainPID", "NRestarts"]), ["active", &main, "0"]);
+        assert_eq!(get(address, "/").unwrap().status, 200);
+        unit.does("restart", &["site.service"]);
+        unit.does("stop", &["site.service"]);
+        assert_eq!(unit.properties(["ActiveState", "Result"]), ["inactive", "success"]);
+    }
+}

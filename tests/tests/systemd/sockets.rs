@@ -75,6 +75,17 @@ fn a_site_file_need_not_know_of_the_socket_unit() {
 }
 
 #[test]
+fn who_starts_a_site_by_hand_that_needs_a_socket_unit_starts_that_first() {
+    let Some(unit) = Unit::of(program!(), folder(r#""systemd:front.socket""#)) else { return };
+    let address = free();
+    let socket = format!("[Socket]\nListenStream={address}\nService=site.service\n");
+    unit.machine.write_unit("front.socket", &socket).unwrap();
+    unit.does("start", &["site.service"]);
+    assert_eq!(get(address, "/").unwrap().status, 200);
+    assert_eq!(unit.machine.property("front.socket", "ActiveState").unwrap(), "active");
+}
+
+#[test]
 fn a_name_that_did_not_come_is_an_error_that_says_which_did() {
     let Some(unit) = Unit::of(program!(), folder(r#""systemd:wbe""#)) else { return };
     unit.set("Restart=no");

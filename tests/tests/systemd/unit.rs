@@ -32,13 +32,14 @@ impl<'a> Unit<'a> {
             }
         };
         let unit = Unit { folder, machine, program };
-        unit.generate();
+        unit.generate(&[]);
         Some(unit)
     }
 
-    /// Writes the unit for what stands in the site file now.
-    pub(crate) fn generate(&self) {
-        let generated = run(self.program, self.folder.path(), &["generate", "systemd"]);
+    /// Writes the unit, with these arguments more.
+    pub(crate) fn generate(&self, arguments: &[&str]) {
+        let arguments = [&["generate", "systemd"], arguments].concat();
+        let generated = run(self.program, self.folder.path(), &arguments);
         assert_eq!((generated.code, generated.stderr.as_str()), (Some(0), ""), "{generated:?}");
         self.machine.write_unit("site.service", &generated.stdout).unwrap();
     }
