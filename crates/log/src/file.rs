@@ -17,14 +17,17 @@ const PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct LogFile {
     path: PathBuf,
+    /// Of a file that has to be made.
+    owner: Option<(u32, u32)>,
     file: File,
     /// How much of the line that is being written is there.
     written: usize,
 }
 
 impl LogFile {
-    pub(crate) fn open(path: &Path) -> io::Result<LogFile> {
-        Ok(LogFile { path: path.to_owned(), file: append_without_waiting(path, MODE)?, written: 0 })
+    pub(crate) fn open(path: &Path, owner: Option<(u32, u32)>) -> io::Result<LogFile> {
+        let file = append_without_waiting(path, MODE, owner)?;
+        Ok(LogFile { path: path.to_owned(), owner, file, written: 0 })
     }
 
     /// Writes a line. After an error it is to be tried again with the same line, and goes on where it stopped, or given up.
@@ -53,7 +56,7 @@ impl LogFile {
 
     /// Opens the path again, which may name another file by now. If that fails the old one stays.
     pub(crate) fn reopen(&mut self) -> io::Result<()> {
-        self.file = append_without_waiting(&self.path, MODE)?;
+        self.file = append_without_waiting(&self.path, MODE, self.owner)?;
         self.written = 0; // the line that was begun is written whole in the new file
         Ok(())
     }

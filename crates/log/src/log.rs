@@ -14,6 +14,7 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::{LogError, cure};
+use crate::file::LogFile;
 use crate::line::Line;
 use crate::settings::{Format, Settings, Target};
 use crate::sink::Sink;
@@ -135,7 +136,7 @@ impl Inner {
                 (Some(path), Target::File(_, format)) => {
                     let open = known.sinks.iter().find(|sink| sink.path() == Some(&path));
                     open.map_or_else(
-                        || Sink::file(&path, *format, &self.stderr),
+                        || Sink::file(&path, settings.owner, *format, &self.stderr),
                         |sink| Ok(Arc::clone(sink)),
                     )?
                 }
@@ -175,6 +176,16 @@ impl Inner {
         let _changing = self.buses.lock();
         self.stderr.reopen().ok();
         self.now.load().sinks.iter().filter_map(|sink| reopen(sink)).collect()
+    }
+
+    /// Whether another process of this user could open every file.
+    pub(crate) fn try_files(&self) -> Result<(), LogError> {
+        let Settings { to, owner, .. } = &self.now.load().settings;
+        for target in to {
+            let Target::File(path, _) = target else { continue };
+            LogFile::open(path, *owner).map_err(|cause| LogError::Open { path: path.clone(), cause })?;
+        }
+        Ok(())
     }
 
     pub(crate) fn has_files(&self) -> bool {

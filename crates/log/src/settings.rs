@@ -15,6 +15,9 @@ pub struct Settings {
     /// How many bytes of lines wait for a file that does not take them, because its disk is full or slow. What comes beyond
     /// that is lost, and counted. For each file; default 1 MiB.
     pub buffer: usize,
+    /// To whom files are given that have to be made, user and group by their numbers: for a process that becomes that user
+    /// later, and could not open its own log again otherwise. Default: they belong to whoever makes them.
+    pub owner: Option<(u32, u32)>,
 }
 
 /// Somewhere that lines go to.
@@ -47,6 +50,7 @@ impl Default for Settings {
             to: vec![Target::StandardError(Format::Human)],
             filter: Filter::default(),
             buffer: 1024 * 1024,
+            owner: None,
         }
     }
 }

@@ -55,8 +55,13 @@ impl Sink {
         Arc::new(Sink::new(None, Page::of_stderr(format), output, None))
     }
 
-    pub(crate) fn file(path: &Path, format: Format, notices: &Arc<Sink>) -> Result<Arc<Sink>, LogError> {
-        let opened = LogFile::open(path);
+    pub(crate) fn file(
+        path: &Path,
+        owner: Option<(u32, u32)>,
+        format: Format,
+        notices: &Arc<Sink>,
+    ) -> Result<Arc<Sink>, LogError> {
+        let opened = LogFile::open(path, owner);
         let file = opened.map_err(|cause| LogError::Open { path: path.to_owned(), cause })?;
         let (page, notices) = (Page::of_file(format), Some(Arc::clone(notices)));
         Ok(Arc::new(Sink::new(Some(path.to_owned()), page, Output::File(file), notices)))

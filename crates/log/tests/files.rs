@@ -298,3 +298,23 @@ fn two_buses_share_a_log_and_the_last_one_closes_it() {
     subscribed.unsubscribe();
     assert!(read(&path).ends_with("two: still here\n"), "{}", read(&path));
 }
+
+#[test]
+fn a_restart_is_refused_while_a_file_could_not_be_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("logs/site.log");
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let bus = Bus::new("site");
+    Log::new(to_file(&path)).unwrap().subscribe(&bus).unwrap();
+    bus.start().unwrap();
+    fs::rename(folder.path().join("logs"), folder.path().join("away")).unwrap();
+    let refused = bus.restart().unwrap_err().to_string();
+    assert!(
+        refused.contains("site.log cannot be opened") && refused.contains("make its folder"),
+        "{refused}"
+    );
+    bus.log(Level::Info, "goes on");
+    fs::rename(folder.path().join("away"), folder.path().join("logs")).unwrap();
+    bus.exit().unwrap();
+    assert!(read(&path).contains("site: goes on\n"));
+}

@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -39,15 +39,35 @@ pub fn wait_writable(stream: impl AsFd, patience: Duration) -> io::Result<bool> 
     }
 }
 
-/// Opens a file to be written at its end, and makes it if there is none, with `mode` less what the umask takes.
+/// Opens a file to be written at its end, and makes it if there is none, with `mode` less what the umask takes, and for this
+/// user and group, if they are given and this process may give files away. What is there already stays whose it is.
 ///
 /// Neither this nor a write waits for anybody where the path turns out to be a pipe or a terminal: a pipe that nobody reads is
 /// an error (`ENXIO`), and one that is full is [`WouldBlock`](io::ErrorKind::WouldBlock). A terminal does not become the
 /// process's own. A file on a disk may take its time all the same: `O_NONBLOCK` means nothing there (open(2)).
 ///
 /// # Errors
-/// What open(2) says.
-pub fn append_without_waiting(path: &Path, mode: u32) -> io::Result<File> {
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    OpenOptions::new().append(true).create(true).mode(mode).custom_flags(flags).open(path)
+/// What open(2) and fchown(2) say.
+pub fn append_without_waiting(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(mode).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    if let Some((user, group)) = owner {
+        // A file that was made here and nowhere else: no link was followed to it.
+        match options.create_new(true).open(path) {
+            Ok(file) => {
+                let is = file.metadata()?;
+                if (is.uid(), is.gid()) == (user, group) {
+                    return Ok(file);
+                }
+                // Who may give nothing away does not become another user either, and will write it itself.
+                return match fchown(&file, Some(user), Some(group)) {
+                    Err(cause) if cause.kind() != io::ErrorKind::PermissionDenied => Err(cause),
+                    _ => Ok(file),
+                };
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    options.create_new(false).create(true).open(path)
 }

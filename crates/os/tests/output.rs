@@ -40,10 +40,28 @@ fn a_file_that_is_appended_to_is_made_for_its_owner_and_group_and_keeps_what_it_
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     for text in ["one", "two"] {
-        append_without_waiting(&path, 0o640).unwrap().write_all(text.as_bytes()).unwrap();
+        append_without_waiting(&path, 0o640, None).unwrap().write_all(text.as_bytes()).unwrap();
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "onetwo");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o137, 0, "no more than 0640");
+}
+
+#[test]
+fn a_new_file_is_given_away_where_that_is_allowed_and_one_that_is_there_is_not() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let owner = |name: &str, to| {
+        let file = append_without_waiting(&folder.path().join(name), 0o640, Some((to, to))).unwrap();
+        file.metadata().unwrap().uid()
+    };
+    let me = folder.path().metadata().unwrap().uid();
+    let other = 61_234;
+    assert_eq!(owner("new", other), if me == 0 { other } else { me });
+    append_without_waiting(&folder.path().join("old"), 0o640, None).unwrap();
+    assert_eq!(owner("old", other), me);
+    // A link is followed to what is there, and to what is not, but nothing is given away over it.
+    std::os::unix::fs::symlink("elsewhere", folder.path().join("link")).unwrap();
+    assert_eq!(owner("link", other), me);
 }
 
 #[test]
@@ -51,10 +69,10 @@ fn a_pipe_that_nobody_reads_is_refused_and_a_full_one_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let refused = append_without_waiting(&path, 0o640).unwrap_err();
+    let refused = append_without_waiting(&path, 0o640, None).unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(nix::errno::Errno::ENXIO as i32));
     let _reader = std::fs::File::options().read(true).write(true).open(&path).unwrap();
-    let mut writer = append_without_waiting(&path, 0o640).unwrap();
+    let mut writer = append_without_waiting(&path, 0o640, None).unwrap();
     let full = loop {
         if let Err(error) = writer.write(&[b'x'; AT_ONCE]) {
             break error;

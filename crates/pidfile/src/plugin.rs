@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sitebus_bus::{Commit, Exiting, Graceful, Handle, Level, Plugin, Priority, priority};
+use sitebus_bus::{Commit, Exiting, Graceful, Handle, Level, Plugin, Priority, RESTART, priority};
 use sitebus_os::lock::Lock;
 use sitebus_os::parcel::{Inherited, Item};
 
@@ -62,6 +62,9 @@ impl PidFile {
         plugin.on_start(priority::PIDFILE, move |_| Ok(taker.take()?));
         let looker = Arc::clone(&file);
         plugin.on_graceful(Priority::DEFAULT, move |reload| Ok(looker.look(reload)?));
+        let keeper = Arc::clone(&file);
+        // The topic is the bus's own, so its types are these.
+        let _ = plugin.subscribe(RESTART, Priority::DEFAULT, move |_| Ok(keeper.keep()?));
         plugin.on_exit(priority::RELEASE, move |exiting| file.leave(exiting));
         plugin
     }
@@ -84,7 +87,21 @@ impl File {
         }
         // A file that was removed or replaced while the bus was stopped is made anew.
         if !held.as_ref().is_some_and(Lock::is_in_place) {
-            *held = Some(Lock::take_with_mode(&self.settings.path, self.settings.mode)?);
+            *held = Some(self.make()?);
+        }
+        Ok(())
+    }
+
+    fn make(&self) -> Result<Lock, PidFileError> {
+        Ok(Lock::take_with_mode(&self.settings.path, self.settings.mode)?)
+    }
+
+    /// The next image would have to make a file anew that is gone, and could not start if it cannot.
+    fn keep(&self) -> Result<(), PidFileError> {
+        let mut held = self.held.lock();
+        if held.as_ref().is_some_and(|lock| !lock.is_in_place()) {
+            *held = Some(self.make()?);
+            self.log(Level::Warn, "made anew, since it was removed or replaced".to_owned());
         }
         Ok(())
     }

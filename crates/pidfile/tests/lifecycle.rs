@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use common::{end, folder, own_number, read, refusal, site, site_with};
-use sitebus_bus::{Bus, SettingsMap, priority};
+use sitebus_bus::{Bus, SettingsMap, State, priority};
 use sitebus_os::parcel::{Inherited, Item};
 use sitebus_pidfile::{PidFile, PidFileError, Settings};
 
@@ -156,6 +156,24 @@ fn a_restart_keeps_the_file_and_its_lock() {
     end(new);
     assert!(!path.exists());
     assert!(!log.lines().iter().any(|line| line.contains("site.pid")), "{log:?}");
+}
+
+#[test]
+fn a_restart_that_could_not_have_the_file_is_refused_and_one_that_can_makes_it_anew() {
+    let (folder, path) = folder();
+    let (bus, log) = site(&path);
+    bus.start().unwrap();
+    fs::remove_file(&path).unwrap();
+    symlink(folder.path().join("target"), &path).unwrap();
+    let veto = bus.restart().unwrap_err().to_string();
+    assert!(veto.contains("it is a symbolic link; remove it"), "{veto}");
+    assert!(!folder.path().join("target").exists());
+    assert_eq!(bus.state(), State::Started);
+
+    fs::remove_file(&path).unwrap();
+    drop(restarted(bus));
+    assert_eq!(read(&path), own_number());
+    assert!(log.lines().iter().any(|line| line.contains("site.pid: made anew")), "{log:?}");
 }
 
 #[test]

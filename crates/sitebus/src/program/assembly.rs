@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Program;
 use crate::front::{App, Front};
+use crate::privileges::Privileges;
 use crate::signals::{Action, Signal};
 use crate::site::{
     AutoreloadSection, DaemonSection, HttpSection, Known, LogSection, Period, PidfileSection,
@@ -75,7 +76,7 @@ impl Source {
         let state = state_of(folder, site.state.as_ref().map(|state| state.as_path()), &name);
         let watched = self.autoreload || autoreload.enabled == Some(true);
         Ok(Plan {
-            log: log.settings(folder),
+            log: log_settings(&log, &privileges, folder),
             daemon: daemon.settings(folder, &state),
             start_timeout: daemon.timeout.map(Period::get),
             pidfile: pidfile.map(|section| section.settings(folder)),
@@ -126,6 +127,14 @@ pub(crate) fn name_of(path: &Path) -> String {
 fn http_settings(http: &HttpSection, log: &LogSection, folder: &Path) -> http::Settings {
     let mut settings = http.settings(folder);
     settings.access_log = log.access.unwrap_or(false);
+    settings
+}
+
+/// A new log file belongs to whom the site will run as, so that it can be opened again.
+fn log_settings(log: &LogSection, privileges: &PrivilegesSection, folder: &Path) -> log::Settings {
+    let mut settings = log.settings(folder);
+    // The section has been checked; a user who is gone since is reported by the plugin.
+    settings.owner = Privileges::new(privileges.settings()).ok().and_then(|privileges| privileges.owner());
     settings
 }
 

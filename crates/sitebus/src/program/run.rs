@@ -109,7 +109,15 @@ impl Site<'_> {
                 return Ok(exit);
             }
             failed_restart = Some(exit.to_string());
-            plan = self.source.read().map_err(|report| anyhow!("\n{report}"))?;
+            match self.source.read() {
+                Ok(read) => plan = read,
+                Err(report) => {
+                    tracing::warn!(
+                        source = "site file",
+                        "it is wrong by now, and the site goes on as it was:\n{report}"
+                    );
+                }
+            }
         }
     }
 

@@ -57,12 +57,14 @@ impl Section for PrivilegesSection {
         {
             check.problem(keep, unknown.to_string());
         }
-        // One after the other, so that each name is pointed at by itself.
+        let Err(error) = Privileges::new(self.settings()) else { return };
+        let error = error.to_string();
+        // The user alone fails in the same way: then that is where to point.
         let of_user = PrivilegesSection { user: self.user.clone(), ..PrivilegesSection::default() };
-        if let (Some(user), Err(error)) = (&self.user, Privileges::new(of_user.settings())) {
-            check.problem(user, error.to_string());
-        } else if let Err(error) = Privileges::new(self.settings()) {
-            check.problem(self.culprit(check), error.to_string());
-        }
+        let by_user = Privileges::new(of_user.settings()).err().map(|error| error.to_string());
+        match &self.user {
+            Some(user) if by_user.as_ref() == Some(&error) => check.problem(user, error),
+            _ => check.problem(self.culprit(check), error),
+        };
     }
 }
