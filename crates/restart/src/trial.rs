@@ -18,7 +18,7 @@ const ENOUGH: u64 = 16 * 1024;
 /// It could not be run, did not end before the deadline (then it is killed, with all that it started), or failed; what it
 /// wrote is part of the error.
 pub(crate) fn run(mut command: Command, deadline: Instant) -> anyhow::Result<()> {
-    let line = format!("{command:?}");
+    let line = line_of(&command);
     let (reader, writer) = io::pipe().context("no pipe for a trial run")?;
     let both = writer.try_clone().context("no pipe for a trial run")?;
     command.stdin(Stdio::null()).stdout(writer).stderr(both);
@@ -41,6 +41,12 @@ pub(crate) fn run(mut command: Command, deadline: Instant) -> anyhow::Result<()>
         bail!("a trial run of {line} failed with {status}{said}");
     }
     Ok(())
+}
+
+/// Program and arguments. The environment may hold secrets, and this goes to the log.
+fn line_of(command: &Command) -> String {
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn wait(group: &Group, deadline: Instant) -> anyhow::Result<bool> {

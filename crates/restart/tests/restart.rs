@@ -128,7 +128,11 @@ fn a_trial_that_says_no_or_says_nothing_is_a_refusal() {
     };
     script(&program, "#!/bin/sh\necho \"$2: line 3 is wrong\" >&2; exit 2\n");
     let said = refusal(settings.clone());
-    assert!(said.contains("exit status: 2; it wrote:\nsite.toml: line 3 is wrong"), "{said}");
+    let expected = format!(
+        "a trial run of {} check site.toml failed with exit status: 2; it wrote:\nsite.toml: line 3 is wrong",
+        program.display()
+    );
+    assert!(said.ends_with(&expected), "nothing of the environment: {said}");
     script(&program, "#!/bin/sh\nkill -SEGV $$\n");
     assert!(refusal(settings.clone()).contains("signal: 11"));
     script(&program, "#!/no/such/thing\n");
