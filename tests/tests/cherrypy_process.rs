@@ -439,7 +439,8 @@ fn case_16_started_means_bound_also_on_all_addresses_and_one_that_is_taken_is_an
         let ended = stand.spawn().ends();
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.stderr.contains(&address), "{ended:?}");
-        assert!(ended.stderr.contains(&format!("process {}", std::process::id())), "the holder: {ended:?}");
+        // Not by number: a child that another test has forked holds all that we hold until it executes.
+        assert!(ended.stderr.contains(") listens there"), "the holder is named: {ended:?}");
         stand.is_gone();
     }
 }
