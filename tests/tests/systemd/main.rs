@@ -1,7 +1,7 @@
 //! A real systemd runs the site, by the unit that the program writes for it: what `systemctl` says is the truth.
 //!
-//! Each test boots a systemd of its own in namespaces, which takes root. Where that cannot be, these tests are left out and
-//! say so; what the program says to a manager is then seen by the tests of the notify socket alone.
+//! Each test boots a systemd of its own in namespaces, which takes root. Where that cannot be they are left out, and say so;
+//! then `told` is what is left: a notify socket that enforces the manager's rules.
 #![allow(missing_docs)]
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
@@ -9,4 +9,5 @@
 mod life;
 mod patience;
 mod sockets;
+mod told;
 mod unit;
