@@ -24,19 +24,25 @@ pub fn open_log(path: &Path, owner: Option<(u32, u32)>) -> io::Result<File> {
             .custom_flags(libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_NONBLOCK);
         options.open(path)
     };
-    let file = match open(false) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-            let file = open(true)?;
-            if let Some((user, group)) = owner {
-                fchown(&file, Some(user), Some(group))?;
+    let file = loop {
+        match open(false) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => match open(true) {
+                Ok(file) => {
+                    if let Some((user, group)) = owner {
+                        fchown(&file, Some(user), Some(group))?;
+                    }
+                    break file;
+                }
+                // Somebody was faster: then it is there now. Unless it is a dangling link, which the next look refuses.
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(cause) => return Err(cause),
+            },
+            Err(cause) if cause.raw_os_error() == Some(libc::ELOOP) => {
+                return Err(io::Error::new(cause.kind(), "it is a symbolic link; name the file itself"));
             }
-            file
+            Err(cause) if cause.raw_os_error() == Some(libc::ENXIO) => return Err(no_file()),
+            opened => break opened?,
         }
-        Err(cause) if cause.raw_os_error() == Some(libc::ELOOP) => {
-            return Err(io::Error::new(cause.kind(), "it is a symbolic link; name the file itself"));
-        }
-        Err(cause) if cause.raw_os_error() == Some(libc::ENXIO) => return Err(no_file()),
-        opened => opened?,
     };
     if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
 }

@@ -1,6 +1,5 @@
 //! `start`: a site in the background. Whoever started it waits until it is STARTED, or learns why not.
 
-use std::io;
 use std::process::{ExitCode, Termination as _};
 use std::time::{Duration, Instant};
 
@@ -57,11 +56,7 @@ fn leave(site: &Site<'_>, plan: &Plan) -> anyhow::Result<Side> {
     }
     StateFolder::make(&plan.state, settings.owner)?;
     let daemonize = Daemonize::new(settings).under(site.prelude.supervisor).inherit(&site.prelude.inherited);
-    match daemonize.clone().leave(alone) {
-        // Another one that starts at this moment has made the log file: now it is there.
-        Err(DaemonizeError::Open { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => {
-            Ok(daemonize.leave(alone)?)
-        }
+    match daemonize.leave(alone) {
         Err(DaemonizeError::Supervised(supervisor)) => Err(anyhow!(
             "the site '{}' does not leave the foreground: {supervisor}; give the program `run` in place of `start` there, as \
              the unit of `generate systemd` does",
