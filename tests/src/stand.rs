@@ -173,6 +173,13 @@ impl Stand {
         run(self.program(), self.folder.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
+    /// The same from a terminal, which goes away when the launcher returns. The launcher's status.
+    pub fn launch_from_a_terminal(&self) -> Option<i32> {
+        let words = self.arguments("start").join(" ");
+        let command = format!("exec {} {words}", self.program().display());
+        TerminalSession::start(self.folder.path(), &command, &[]).ends()
+    }
+
     /// In the background, up: the process that the PID file names.
     ///
     /// # Panics

@@ -28,6 +28,7 @@ against_both! {
     case_09_a_daemon_follows_a_file_that_was_touched_and_stays_the_same_daemon,
     case_10_a_start_that_fails_is_the_status_of_the_process_and_of_the_launcher,
     case_11_a_daemon_is_the_process_that_its_pid_file_names_and_ends_by_a_request,
+    case_11_a_daemon_that_was_started_from_a_terminal_outlives_it_and_hears_no_hangup,
     case_12_a_hangup_that_somebody_sends_reloads_a_site_on_a_terminal_and_one_of_the_terminal_ends_it,
     case_13_a_hangup_reloads_a_daemon_which_keeps_its_pid,
     case_14_term_ends_a_foreground_process_a_daemon_and_one_on_a_terminal,
@@ -333,6 +334,18 @@ fn case_11_a_daemon_is_the_process_that_its_pid_file_names_and_ends_by_a_request
     stand.is_gone();
     assert!(daemon.has_ended());
     nobody_serves(address);
+}
+
+fn case_11_a_daemon_that_was_started_from_a_terminal_outlives_it_and_hears_no_hangup(stand: Stand) {
+    assert_eq!(stand.launch_from_a_terminal(), Some(0));
+    let address = stand.address();
+    assert_eq!(get(address, "/").unwrap().status, 200);
+    let stat = fs::read_to_string(format!("/proc/{}/stat", stand.pid())).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    assert_eq!(fields[4], "0", "it has no terminal (proc(5)): {stat}");
+    stand.ask_for_an_exit(address);
+    stand.is_gone();
+    assert!(!stand.log().contains("SIGHUP"), "{}", stand.log());
 }
 
 /// Theirs ends by every hangup if there is a terminal. Here the terminal is asked whether it has hung up.
