@@ -54,6 +54,9 @@ fn a_start_that_fails_fails_the_unit_and_its_status_says_why() {
     assert_eq!(unit.properties(["ActiveState", "Result"]), ["failed", "exit-code"]);
     let shown = unit.shown();
     assert!(shown.contains("on purpose"), "{shown}");
+    let grave = unit.run_in_there("journalctl", &["--priority=err", "--output=cat", "--unit=site.service"]);
+    assert!(grave.stdout.contains("'hangs' failed on 'start': on purpose"), "{}", grave.stdout);
+    assert!(!grave.stdout.contains("STOPPED"), "{}", grave.stdout);
 
     fs::remove_file(unit.folder.at("fail-at-start")).unwrap();
     unit.does("start", &["site.service"]);
@@ -154,6 +157,58 @@ fn what_is_killed_comes_back() {
     assert_eq!(get(unit.address(), "/").unwrap().status, 200);
     unit.does("stop", &["site.service"]);
     assert_eq!(unit.property("ActiveState"), "inactive");
+}
+
+#[test]
+fn a_stop_by_the_program_is_one_for_systemd_too() {
+    let Some(unit) = Unit::of(program!(), Folder::small()) else { return };
+    unit.does("start", &["site.service"]);
+    assert_eq!(unit.ask("stop").code, Some(0));
+    unit.wait_for("ActiveState", |state| state == "inactive");
+    assert_eq!(unit.properties(["Result", "NRestarts"]), ["success", "0"]);
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_restart_in_place_is_a_stop() {
+    let Some(unit) = Unit::of(own_program!(), Folder::small()) else { return };
+    // The old image hangs, which looks for this once it is up; or the new one does.
+    for hangs in ["hang-at-stop", "hang-at-start"] {
+        let fifo = unit.folder.at(hangs);
+        let hang = || assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        if hangs == "hang-at-stop" {
+            hang();
+        }
+        unit.does("start", &["site.service"]);
+        if hangs == "hang-at-start" {
+            hang();
+        }
+        let restarting = unit.asks("restart");
+        unit.wait_for("StatusText", |status| status.contains("waiting for 'hangs'"));
+        assert_eq!(unit.property("ActiveState"), "reloading");
+        let stopping = unit.begins("stop");
+        unit.wait_for("ActiveState", |state| state == "deactivating");
+        fs::write(&fifo, "").unwrap();
+        assert!(stopping.wait(SOON).unwrap().success(), "{:?}", stopping.output());
+        assert_eq!(
+            unit.properties(["ActiveState", "Result", "ExecMainStatus"]),
+            ["inactive", "success", "0"]
+        );
+        assert_eq!(unit.processes(), [""; 0]);
+        assert_eq!(restarting.wait(SOON).unwrap().code(), Some(1), "{:?}", restarting.output());
+        fs::remove_file(&fifo).unwrap();
+    }
+    // Wherever it hits.
+    for _ in 0..5 {
+        unit.does("start", &["site.service"]);
+        let restarting = unit.asks("restart");
+        unit.does("stop", &["site.service"]);
+        assert_eq!(
+            unit.properties(["ActiveState", "Result", "ExecMainStatus"]),
+            ["inactive", "success", "0"]
+        );
+        assert_eq!(unit.processes(), [""; 0]);
+        restarting.wait(SOON).unwrap();
+    }
 }
 
 #[test]

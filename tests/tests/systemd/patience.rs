@@ -60,3 +60,20 @@ fn a_stop_may_take_longer_than_the_manager_grants() {
     assert!(stopping.wait(SOON).unwrap().success(), "{:?}", stopping.output());
     assert_eq!(unit.properties(["ActiveState", "Result"]), ["inactive", "success"]);
 }
+
+#[test]
+fn a_restart_in_place_may_take_longer_than_the_manager_grants() {
+    let Some(unit) = Unit::of(own_program!(), Folder::small()) else { return };
+    unit.set("TimeoutStartSec=1\nWatchdogSec=1");
+    unit.does("start", &["site.service"]);
+    let main = unit.property("MainPID");
+    assert!(Command::new("mkfifo").arg(unit.folder.at("hang-at-start")).status().unwrap().success());
+    let restarting = unit.asks("restart");
+    unit.wait_for("StatusText", |status| status.contains("waiting for 'hangs'"));
+    unit.stays("reloading", Duration::from_secs(3));
+    fs::write(unit.folder.at("hang-at-start"), "").unwrap();
+    assert!(restarting.wait(SOON).unwrap().success(), "{:?}", restarting.output());
+    unit.wait_for("ActiveState", |state| state == "active");
+    assert_eq!(unit.properties(["MainPID", "NRestarts"]), [main.as_str(), "0"]);
+    unit.does("stop", &["site.service"]);
+}

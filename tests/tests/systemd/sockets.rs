@@ -75,6 +75,24 @@ fn a_site_file_need_not_know_of_the_socket_unit() {
 }
 
 #[test]
+fn while_a_killed_site_is_away_its_clients_wait() {
+    let Some(unit) = Unit::of(program!(), folder(r#""systemd:web""#)) else { return };
+    let address = free();
+    open(&unit, &format!("ListenStream={address}\nFileDescriptorName=web"));
+    assert_eq!(get(address, "/").unwrap().status, 200);
+    let load = Load::new(address).close_each().requests(u64::MAX).start();
+    load.wait_for_answers(10, SOON).unwrap();
+    unit.does("kill", &["--signal=KILL", "site.service"]);
+    unit.wait_for("NRestarts", |times| times == "1");
+    unit.wait_for("ActiveState", |state| state == "active");
+    assert_eq!(get(address, "/").unwrap().status, 200);
+    let report = load.stop();
+    // Those that it was answering are lost with it, one for each connection.
+    assert_eq!((report.refused, report.timed_out), (0, 0), "{report}");
+    assert!(report.lost() <= 4, "{report}");
+}
+
+#[test]
 fn who_starts_a_site_by_hand_that_needs_a_socket_unit_starts_that_first() {
     let Some(unit) = Unit::of(program!(), folder(r#""systemd:front.socket""#)) else { return };
     let address = free();

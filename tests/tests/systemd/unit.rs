@@ -72,9 +72,15 @@ impl<'a> Unit<'a> {
     }
 
     /// The program's own command, for this site, beside it.
+    pub(crate) fn asks(&self, command: &str) -> Child {
+        let mut asking = self.machine.command(self.program);
+        asking.arg(command).arg(self.folder.at("site.toml")).env_remove("RUST_LOG").env_remove("NO_COLOR");
+        Child::spawn(asking).unwrap()
+    }
+
+    /// The same, to its end.
     pub(crate) fn ask(&self, command: &str) -> Ended {
-        let site = self.folder.at("site.toml");
-        self.run_in_there(self.program.to_str().unwrap(), &[command, site.to_str().unwrap()])
+        Ended::of(self.asks(command))
     }
 
     /// What `status --json` tells.
