@@ -8,16 +8,17 @@
 //! another. So the path is the one that the program was *called* by, as long as that is the file that runs.
 
 use crate::parcel::{Item, Parcel, VARIABLE};
+use crate::signal::{Disposition, Signal};
 use nix::fcntl::AtFlags;
-use nix::unistd::{AccessFlags, faccessat};
+use nix::unistd::{AccessFlags, execve, faccessat};
+use std::convert::Infallible;
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -180,18 +181,46 @@ impl Image {
     }
 
     fn execute_with(&self, parcel: &Parcel) -> io::Result<io::Error> {
-        let mut command = self.command();
-        command.env(VARIABLE, parcel.variable()?);
-        if let Some((name, rest)) = self.arguments.split_first() {
-            command.arg0(name).args(rest);
-        }
+        let program = CString::new(self.program.as_os_str().as_bytes())?;
+        let arguments = self.arguments.iter().map(|argument| CString::new(argument.as_bytes()));
+        let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+        let variable = (OsString::from(VARIABLE), parcel.variable()?);
+        let environment = self
+            .environment
+            .iter()
+            .chain([&variable])
+            .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()));
+        let environment = environment.collect::<Result<Vec<_>, _>>()?;
         parcel.open_for_exec()?;
         let here = env::current_dir();
-        let failed = command.exec();
-        #[expect(clippy::disallowed_methods, reason = "exec may have gone to its directory before it failed")]
+        // What Rust's runtime ignores is still ignored after an exec, by whatever that runs.
+        let before = Disposition::default_action().put(Signal::PIPE);
+        let failed = self.go_and_execute(&program, &arguments, &environment);
+        let _ = before.and_then(|before| before.put(Signal::PIPE));
+        #[expect(clippy::disallowed_methods, reason = "it may have gone to its directory before it failed")]
         let _ = here.and_then(env::set_current_dir);
         Ok(failed)
     }
+
+    /// Not by execvp(3), nor by what is made of it: that has a shell run what the kernel refuses, and that shell would be all
+    /// that is left of this process.
+    fn go_and_execute(&self, program: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the directory of the image that takes the place of this one"
+        )]
+        let gone = self.folder.as_ref().map_or(Ok(()), env::set_current_dir);
+        match gone {
+            Ok(()) if arguments.is_empty() => failure(execve(program, &[program], environment)),
+            Ok(()) => failure(execve(program, arguments, environment)),
+            Err(cause) => cause,
+        }
+    }
+}
+
+fn failure(executed: nix::Result<Infallible>) -> io::Error {
+    let Err(cause) = executed;
+    cause.into()
 }
 
 struct Named<'a>(Option<&'a Path>);

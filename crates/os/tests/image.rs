@@ -143,9 +143,21 @@ fn an_exec_that_fails_gives_everything_back() {
 }
 
 fn fail() {
+    fail_with("#!/no/such/interpreter\n", "No such file");
+    // A shell would run it, and be all that is left of this process.
+    fail_with("exit 0\n", "Exec format error");
+}
+
+fn signals() -> Vec<String> {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    status.lines().filter(|line| line.starts_with("Sig")).map(str::to_owned).collect()
+}
+
+fn fail_with(text: &str, says: &str) {
     let folder = TempDir::new().unwrap();
     let program = folder.path().join("program");
-    fs::write(&program, "#!/no/such/interpreter\n").unwrap();
+    fs::write(&program, text).unwrap();
+    let signals_before = signals();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let mut image = Image::capture().unwrap();
     image = image.with_program(&program).with_folder(folder.path());
@@ -155,7 +167,8 @@ fn fail() {
     let (error, items) = image.execute(vec![Item::new("listener", "http").with_descriptor(listener)]);
     assert!(matches!(error, ImageError::Refused { .. }));
     let said = error.to_string();
-    assert!(said.contains("executing") && said.contains("No such file"), "{said}");
+    assert!(said.contains("executing") && said.contains(says), "{said}");
+    assert_eq!(signals(), signals_before, "such as SIGPIPE, which Rust ignores");
     assert_eq!(items[0].descriptor().unwrap().as_raw_fd(), number);
     let flags = fcntl(items[0].descriptor().unwrap(), FcntlArg::F_GETFD).unwrap();
     assert_eq!(flags, FdFlag::FD_CLOEXEC.bits(), "closed by the next exec again");

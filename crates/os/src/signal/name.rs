@@ -90,6 +90,7 @@ constants! {
     KILL = SIGKILL: "The end, without a word.";
     USR1 = SIGUSR1: "For the program to give a meaning to.";
     USR2 = SIGUSR2: "For the program to give a meaning to.";
+    PIPE = SIGPIPE: "Nobody reads what is written.";
     ALRM = SIGALRM: "A timer of alarm(2).";
     TERM = SIGTERM: "Please end.";
     CHLD = SIGCHLD: "A child ended or stopped.";
