@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -23,14 +23,32 @@ pub(crate) struct House {
     pub(crate) site: Arc<Site>,
     pub(crate) connections: Connections<Slot>,
     config: Mutex<Arc<Config>>,
-    /// A stop that keeps the listeners takes what it has accepted, even beyond the limit: nobody else will.
-    keeps_listeners: AtomicBool,
+    stop: OnceLock<Ending>,
+    /// Somebody has waited for room since the stop began, so those who have some were told to finish.
+    overfull: AtomicBool,
+    turned_away: AtomicUsize,
+}
+
+/// How a server stops.
+pub(crate) struct Ending {
+    /// Then who was accepted is taken, even beyond the limit: nobody else will.
+    pub(crate) keeps_listeners: bool,
+    /// Until then, or until there is a hurry, newcomers wait for room.
+    pub(crate) deadline: Instant,
+    pub(crate) hurry: Flag,
 }
 
 impl House {
     pub(crate) fn new(site: Arc<Site>, config: Config) -> House {
         let config = Mutex::new(Arc::new(config));
-        House { site, connections: Connections::new(), config, keeps_listeners: AtomicBool::new(false) }
+        House {
+            site,
+            connections: Connections::new(),
+            config,
+            stop: OnceLock::new(),
+            overfull: AtomicBool::new(false),
+            turned_away: AtomicUsize::new(0),
+        }
     }
 
     fn config(&self) -> Arc<Config> {
@@ -42,14 +60,20 @@ impl House {
         *self.config.lock() = Arc::new(config);
     }
 
-    fn is_stopping(&self) -> bool {
-        *self.site.stopping.borrow()
+    /// Connections that come from now on, out of the kernel's backlog, are told to finish as they enter.
+    pub(crate) fn begin_stop(&self, how: Ending) {
+        let _ = self.stop.set(how); // a house stops once
+        self.site.stopping.send_replace(true);
     }
 
-    /// Connections that come from now on, out of the kernel's backlog, are told to finish as they enter.
-    pub(crate) fn begin_stop(&self, keeps_listeners: bool) {
-        self.keeps_listeners.store(keeps_listeners, Ordering::SeqCst);
-        self.site.stopping.send_replace(true);
+    /// Whether the listeners could not close at once, because there were more newcomers than room.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.overfull.load(Ordering::SeqCst)
+    }
+
+    /// How many found no room before the stop was over, and were closed unanswered.
+    pub(crate) fn turned_away(&self) -> usize {
+        self.turned_away.load(Ordering::SeqCst)
     }
 
     pub(crate) fn tell_all(&self, order: u8) {
@@ -73,18 +97,33 @@ impl House {
         (drained, kinds.join(", "))
     }
 
-    /// Waits until there is room for one more; `false` if the server stops first, and closes its listeners.
+    /// Waits until there is room for one more; `false` if a stop is over before.
     async fn has_room(&self, most: usize) -> bool {
         /// Who was busy a moment ago may be idle now.
         const LOOK_AGAIN: Duration = Duration::from_millis(50);
         while self.connections.len() >= most {
-            if self.is_stopping() {
-                return self.keeps_listeners.load(Ordering::SeqCst);
+            if let Some(stop) = self.stop.get() {
+                return stop.keeps_listeners || self.has_room_before_the_end(stop, most).await;
             }
             self.ask_idle_to_leave();
             let _ = tokio::time::timeout(LOOK_AGAIN, self.connections.fewer_than(most)).await;
         }
         true
+    }
+
+    /// Nobody keeps a place any more for a request that has not come yet.
+    async fn has_room_before_the_end(&self, stop: &Ending, most: usize) -> bool {
+        if !self.overfull.swap(true, Ordering::SeqCst) {
+            self.tell_all(FINISH);
+        }
+        let room = async {
+            tokio::select! {
+                biased;
+                () = self.connections.fewer_than(most) => true,
+                _ = stop.hurry.when() => false,
+            }
+        };
+        tokio::time::timeout_at(stop.deadline.into(), room).await.unwrap_or(false)
     }
 
     /// An eighth of those that are idle, the longest first, but 32 at most: a visit to each connection makes room for
@@ -138,11 +177,12 @@ impl<S: HttpService> Host for Reception<S> {
     async fn accepted(&mut self, stream: Stream, peer: Peer) {
         let config = self.house.config();
         if !self.house.has_room(config.limits.connections).await {
+            self.house.turned_away.fetch_add(1, Ordering::SeqCst);
             return;
         }
         let slot = Slot::new(peer, Arc::clone(&self.address), Arc::clone(&self.house.site));
         let entry = self.house.connections.enter(slot);
-        if self.house.is_stopping() {
+        if self.house.stop.get().is_some() {
             entry.order(FINISH);
         }
         // Foreign code, which must not be able to end the accept loop.

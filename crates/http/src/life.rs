@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::HttpError;
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::house::{House, Open};
+use crate::house::{Ending, House, Open};
 use crate::settings::{Settings, SettingsError, SettingsOf};
 use crate::slot::Site;
 use sitebus_bus::{Channel, Commit, Exit, Flag, Graceful, Level, Plugin, Start, Stop};
@@ -21,7 +21,8 @@ use sitebus_serve::{Address, BindError, Door, End, Inherited, Listener};
 const BEGIN: Duration = Duration::from_secs(5);
 /// A listener that closes takes what the kernel has ready; that is a matter of moments too.
 const CLOSE: Duration = Duration::from_secs(5);
-/// A start that fails gives its listeners so long to close; on a runtime that nobody drives they never will.
+/// A start that fails gives its listeners so long to close, and so does a stop that has kept them open for as long as it
+/// may; on a runtime that nobody drives they never will.
 const UNDO: Duration = Duration::from_millis(100);
 /// What is cut has so long to be gone.
 const GRACE: Duration = Duration::from_millis(500);
@@ -69,7 +70,7 @@ impl Life {
         for listener in listeners {
             if let Err(error) = self.open(&mut running, listener).wait_running(deadline) {
                 let until = before(start.deadline()).min(Instant::now() + UNDO);
-                self.close(Vec::new(), std::mem::take(&mut running.doors), until);
+                self.close(Vec::new(), std::mem::take(&mut running.doors), |_| until);
                 running.engine.end(left_of(start.deadline()).min(GRACE));
                 return Err(error.into());
             }
@@ -101,21 +102,31 @@ impl Life {
         let own = self.settings.lock().drain_time.and_then(|time| Instant::now().checked_add(time));
         let deadline = own.map_or(last, |own| own.min(last));
         let restart = stop.exit().is_some_and(Exit::is_restart);
-        running.house.begin_stop(restart);
+        let hurry = stop.hurry().clone();
+        running.house.begin_stop(Ending { keeps_listeners: restart, deadline, hurry });
         // What the service manager has opened cannot be opened again by us, so it waits for the next start.
         let stays = |door: &Arc<Door>| restart || stop.exit().is_none() && door.is_given();
         let (kept, closed) = running.doors.into_iter().partition(stays);
-        self.close(kept, closed, deadline.min(Instant::now() + CLOSE));
+        let soon = deadline.min(Instant::now() + CLOSE);
+        self.close(kept, closed, |door| match door.wait_closed(soon) {
+            false if running.house.is_overfull() => deadline + UNDO,
+            _ => soon,
+        });
         self.drain(&running.house, deadline, stop.hurry());
         running.engine.end(left_of(stop.deadline()).min(GRACE));
     }
 
     fn drain(&self, house: &House, deadline: Instant, hurry: &Flag) {
         let (drained, kinds) = house.drain(deadline, hurry, GRACE);
-        if drained.end == End::Empty {
-            self.plugin.log(Level::Info, format!("stopped: {drained}"));
-        } else {
-            self.plugin.log(Level::Warn, format!("stopped: {drained} ({kinds})"));
+        let level = if drained.end == End::Empty { Level::Info } else { Level::Warn };
+        let kinds = if kinds.is_empty() { kinds } else { format!(" ({kinds})") };
+        match house.turned_away() {
+            0 => self.plugin.log(level, format!("stopped: {drained}{kinds}")),
+            more => {
+                let said =
+                    format!("stopped: {drained}{kinds}; {more} that waited for room were not answered");
+                self.plugin.log(Level::Warn, said);
+            }
         }
     }
 
@@ -156,7 +167,8 @@ impl Life {
         };
         let begun = added.iter().try_for_each(|door| door.wait_running(deadline.min(Instant::now() + BEGIN)));
         let (given, removed) = removed.into_iter().partition(|door| door.is_given());
-        self.close(given, removed, deadline.min(Instant::now() + CLOSE));
+        let until = deadline.min(Instant::now() + CLOSE);
+        self.close(given, removed, |_| until);
         added.iter().for_each(|door| self.announce(&door.address().url("http")));
         Ok(begun?)
     }

@@ -61,12 +61,17 @@ impl Life {
         self.kept.put(listeners.map(Listener::into_item));
     }
 
-    /// No door accepts any more, and the listeners of the first ones stay open.
-    pub(crate) fn close(&self, kept: Vec<Arc<Door>>, closed: Vec<Arc<Door>>, deadline: Instant) {
+    /// No door accepts any more, and the listeners of the first ones stay open. Each is waited for until then.
+    pub(crate) fn close(
+        &self,
+        kept: Vec<Arc<Door>>,
+        closed: Vec<Arc<Door>>,
+        until: impl Fn(&Door) -> Instant,
+    ) {
         kept.iter().for_each(|door| door.keep());
         closed.iter().for_each(|door| door.close());
         for door in kept {
-            match door.take_kept(deadline) {
+            match door.take_kept(until(&door)) {
                 Some(listener) => self.keep(std::iter::once(listener)),
                 None => {
                     let said = format!(
@@ -78,7 +83,7 @@ impl Life {
             }
         }
         for door in closed {
-            let _ = door.wait_closed(deadline); // what does not close by then still will, only later
+            let _ = door.wait_closed(until(&door)); // what does not close by then still will, only later
         }
     }
 

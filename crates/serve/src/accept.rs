@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
@@ -244,7 +245,7 @@ async fn run<H: Host>(
         }
     };
     phase.send_replace(Phase::Running);
-    take(&socket, &mut host, &mut told, &mut file).await;
+    take(&socket, &mut host, &mut told, &mut file, known.ours).await;
     if told.to_keep() {
         if let Ok(socket) = socket.into_bare() {
             *shelf.lock() = Some(Listener::from_parts(Parts { socket, file }, known));
@@ -262,7 +263,13 @@ async fn run<H: Host>(
     phase.send_replace(Phase::Closed);
 }
 
-async fn take<H: Host>(socket: &Polled, host: &mut H, told: &mut Told, file: &mut Option<UnixFile>) {
+async fn take<H: Host>(
+    socket: &Polled,
+    host: &mut H,
+    told: &mut Told,
+    file: &mut Option<UnixFile>,
+    ours: bool,
+) {
     let mut backoff = Backoff::default();
     loop {
         let taken = tokio::select! {
@@ -283,6 +290,7 @@ async fn take<H: Host>(socket: &Polled, host: &mut H, told: &mut Told, file: &mu
                         // The host may be out of room for long, and nobody is to find the socket meanwhile.
                         if !told.to_keep() {
                             drop(file.take());
+                            socket.hear_no_newcomer(ours);
                         }
                         handing_over.await;
                         return;
@@ -330,6 +338,12 @@ impl Polled {
                 let (stream, _) = socket.accept().await?;
                 Ok((Stream::unix(stream), Peer::Unix))
             }
+        }
+    }
+
+    fn hear_no_newcomer(&self, ours: bool) {
+        if let Polled::Tcp(socket) = self {
+            backlog::deafen(SockRef::from(socket), ours);
         }
     }
 

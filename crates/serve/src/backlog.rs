@@ -7,6 +7,7 @@
 use std::io;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::accept::Host;
@@ -29,7 +30,7 @@ const MOST: usize = 4096;
 /// A socket that is not `ours` may be somebody else's as well, so it is not made deaf. Then, as with Unix sockets, clients
 /// may come as fast as they are taken, so there is an end to it.
 pub(crate) async fn empty<H: Host>(socket: Bare, ours: bool, host: &mut H) -> usize {
-    let deaf = ours && matches!(socket, Bare::Tcp(_)) && deafen(&socket);
+    let deaf = matches!(socket, Bare::Tcp(_)) && deafen(socket.reference(), ours);
     if !deaf {
         return take_ready(|| accept_now(&socket), MOST, host).await;
     }
@@ -54,6 +55,7 @@ async fn take_ready<H: Host>(
             Err(error) if concerns_one_connection(&error) && given_up < MOST => given_up += 1,
             Err(_) if tries > 0 => {
                 tries -= 1;
+                host.make_room();
                 tokio::time::sleep(PAUSE).await; // sleep-is-meant: nobody tells when a descriptor is free
             }
             Err(_) => break,
@@ -77,9 +79,10 @@ fn accept_now(socket: &Bare) -> io::Result<(Stream, Peer)> {
     }
 }
 
-/// Drops packets that open a connection: `SYN` without `ACK`, in byte 13 of the TCP header (RFC 9293, 3.1).
+/// Drops packets that open a connection: `SYN` without `ACK`, in byte 13 of the TCP header (RFC 9293, 3.1). Says whether it
+/// does.
 #[cfg(target_os = "linux")]
-fn deafen(socket: &Bare) -> bool {
+pub(crate) fn deafen(socket: SockRef<'_>, ours: bool) -> bool {
     use socket2::SockFilter;
     const LOAD_BYTE: u16 = 0x30;
     const AND: u16 = 0x54;
@@ -87,8 +90,7 @@ fn deafen(socket: &Bare) -> bool {
     const RETURN: u16 = 0x06;
     const SYN: u32 = 0x02;
     const SYN_AND_ACK: u32 = 0x12;
-    socket
-        .reference()
+    ours && socket
         .attach_filter(&[
             SockFilter::new(LOAD_BYTE, 0, 0, 13),
             SockFilter::new(AND, 0, 0, SYN_AND_ACK),
@@ -100,7 +102,7 @@ fn deafen(socket: &Bare) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn deafen(_: &Bare) -> bool {
+pub(crate) fn deafen(_: SockRef<'_>, _: bool) -> bool {
     false
 }
 
@@ -109,6 +111,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
     use std::os::unix::net;
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
     use crate::Event;
@@ -145,6 +150,31 @@ mod tests {
     fn closing_ends_although_clients_come_as_fast_as_they_are_taken() {
         let (_folder, socket, mut host) = restless();
         assert_eq!(block_on(empty(socket, true, &mut host)), MOST);
+    }
+
+    /// Has a descriptor to spare once it is asked for one.
+    struct Thrifty(Arc<AtomicBool>);
+
+    impl Host for Thrifty {
+        async fn accepted(&mut self, _: Stream, _: Peer) {}
+
+        fn make_room(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+
+        fn report(&mut self, _: Event<'_>) {}
+    }
+
+    #[test]
+    fn a_host_may_free_the_descriptors_that_the_last_connections_need() {
+        let (_folder, socket, _restless) = restless();
+        let freed = Arc::new(AtomicBool::new(false));
+        let mut host = Thrifty(Arc::clone(&freed));
+        let accept = || {
+            if freed.load(Ordering::SeqCst) { accept_now(&socket) } else { Err(io::ErrorKind::Other.into()) }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert_eq!(runtime.block_on(take_ready(accept, 1, &mut host)), 1);
     }
 
     #[test]
