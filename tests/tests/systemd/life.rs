@@ -52,8 +52,7 @@ fn a_start_that_fails_fails_the_unit_and_its_status_says_why() {
     unit.set("Restart=no");
     assert_eq!(unit.systemctl(&["start", "site.service"]).code, Some(1));
     assert_eq!(unit.properties(["ActiveState", "Result"]), ["failed", "exit-code"]);
-    let shown = unit.shown();
-    assert!(shown.contains("on purpose"), "{shown}");
+    unit.shows("on purpose");
     let grave = unit.run_in_there("journalctl", &["--priority=err", "--output=cat", "--unit=site.service"]);
     assert!(grave.stdout.contains("'hangs' failed on 'start': on purpose"), "{}", grave.stdout);
     assert!(!grave.stdout.contains("STOPPED"), "{}", grave.stdout);
@@ -69,8 +68,7 @@ fn a_site_file_that_is_wrong_is_not_tried_again() {
     assert_eq!(unit.systemctl(&["start", "site.service"]).code, Some(1));
     let ended = unit.properties(["ActiveState", "Result", "ExecMainStatus", "NRestarts"]);
     assert_eq!(ended, ["failed", "exit-code", "2", "0"]);
-    let shown = unit.shown();
-    assert!(shown.contains("did you mean `listen`?"), "{shown}");
+    unit.shows("did you mean `listen`?");
 }
 
 #[test]
@@ -89,8 +87,7 @@ fn a_reload_by_systemctl_is_the_truth() {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert_eq!(get(address, "/new").unwrap().text(), "new", "the old settings still hold");
     assert_eq!(unit.properties(["ActiveState", "MainPID", "NRestarts"]), ["active", &main, "0"]);
-    let shown = unit.shown();
-    assert!(shown.contains("did you mean `listen`?"), "{shown}");
+    unit.shows("did you mean `listen`?");
 
     unit.folder.write("site.toml", good);
     unit.does("reload", &["site.service"]);
@@ -217,9 +214,8 @@ fn leaving_for_the_background_is_refused_with_the_cure() {
     let (program, site) = (program!().display(), unit.folder.at("site.toml"));
     unit.set(&format!("Restart=no\nExecStart=\nExecStart={program} start {}", site.display()));
     assert_eq!(unit.systemctl(&["start", "site.service"]).code, Some(1));
-    let shown = unit.shown();
     for part in ["NOTIFY_SOCKET", "`run` in place of `start`"] {
-        assert!(shown.contains(part), "{shown}");
+        unit.shows(part);
     }
     assert_eq!(unit.processes(), [""; 0]);
     let outside = run(program!(), unit.folder.path(), &["status"]);

@@ -64,13 +64,13 @@ fn a_stop_may_take_longer_than_the_manager_grants() {
 #[test]
 fn a_restart_in_place_may_take_longer_than_the_manager_grants() {
     let Some(unit) = Unit::of(own_program!(), Folder::small()) else { return };
-    unit.set("TimeoutStartSec=1\nWatchdogSec=1");
+    unit.set("TimeoutStartSec=2\nWatchdogSec=2");
     unit.does("start", &["site.service"]);
     let main = unit.property("MainPID");
     assert!(Command::new("mkfifo").arg(unit.folder.at("hang-at-start")).status().unwrap().success());
     let restarting = unit.asks("restart");
     unit.wait_for("StatusText", |status| status.contains("waiting for 'hangs'"));
-    unit.stays("reloading", Duration::from_secs(3));
+    unit.stays("reloading", Duration::from_secs(4));
     fs::write(unit.folder.at("hang-at-start"), "").unwrap();
     assert!(restarting.wait(SOON).unwrap().success(), "{:?}", restarting.output());
     unit.wait_for("ActiveState", |state| state == "active");

@@ -143,9 +143,17 @@ impl<'a> Unit<'a> {
         ended.stdout.lines().map(str::to_owned).collect()
     }
 
-    /// What `systemctl status` shows to whoever looks.
-    pub(crate) fn shown(&self) -> String {
-        self.systemctl(&["status", "--no-pager", "--full", "site.service"]).stdout
+    /// Waits until `systemctl status` shows this: what a service has written comes to the journal a moment later.
+    #[track_caller]
+    pub(crate) fn shows(&self, part: &str) {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let shown = self.systemctl(&["status", "--no-pager", "--full", "site.service"]).stdout;
+            if shown.contains(part) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{part:?} is not in {shown}");
+        }
     }
 
     pub(crate) fn journal(&self) -> String {
