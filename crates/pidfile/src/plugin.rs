@@ -126,11 +126,15 @@ impl File {
     }
 
     fn leave(&self, exiting: &Exiting) {
-        let Some(lock) = self.held.lock().take() else { return };
+        let (held, inherited) = (self.held.lock().take(), self.inherited.lock().take());
         if exiting.exit().is_restart() {
-            exiting.hand_on(self.parcelled(lock));
+            // One that a start has not come to take is handed on as it came.
+            let item = held.map(|lock| self.parcelled(lock)).or(inherited);
+            item.into_iter().for_each(|item| exiting.hand_on(item));
             return;
         }
+        let waiting = || Lock::inherited(inherited?.into_descriptor()?, &self.settings.path).ok();
+        let Some(lock) = held.or_else(waiting) else { return };
         match lock.remove() {
             Ok(true) => {}
             Ok(false) => {

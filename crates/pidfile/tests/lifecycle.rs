@@ -177,6 +177,33 @@ fn a_restart_that_could_not_have_the_file_is_refused_and_one_that_can_makes_it_a
 }
 
 #[test]
+fn a_restart_before_the_start_hands_on_what_the_start_would_have_taken() {
+    let (_folder, path) = folder();
+    let (old, _) = site(&path);
+    old.start().unwrap();
+    let inherited = Inherited::nothing();
+    inherited.put(restarted(old));
+    let (never_started, _) = site_with(inheriting(&path, &inherited));
+    inherited.put(restarted(never_started));
+    assert!(refusal(&path).contains("is held by this very process"), "it was never free");
+    let (new, _) = site_with(inheriting(&path, &inherited));
+    new.start().unwrap();
+    end(new);
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_exit_before_the_start_removes_what_the_start_would_have_taken() {
+    let (_folder, path) = folder();
+    let (old, _) = site(&path);
+    old.start().unwrap();
+    let inherited = Inherited::nothing();
+    inherited.put(restarted(old));
+    end(site_with(inheriting(&path, &inherited)).0);
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_restart_with_another_path_leaves_what_it_does_not_know() {
     let (folder, path) = folder();
     let (old, _) = site(&path);

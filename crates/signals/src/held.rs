@@ -39,16 +39,21 @@ impl Held {
             *state = State::Taken(taken);
         } else {
             drop(state);
-            taken.give_back();
+            taken.give_back(|_| false);
         }
     }
 
     /// Gives every signal back, and ends the threads. Returns those whose handler somebody else has replaced, which is
     /// left as it is.
     pub(crate) fn release(&self) -> Vec<Signal> {
+        self.release_for_good(|_| false)
+    }
+
+    /// The same, but those of which this is true are ignored from then on.
+    pub(crate) fn release_for_good(&self, ignored: impl Fn(Signal) -> bool) -> Vec<Signal> {
         let state = std::mem::replace(&mut *self.lock(), State::GivenBack);
         match state {
-            State::Taken(taken) => taken.give_back(),
+            State::Taken(taken) => taken.give_back(ignored),
             State::NotYet | State::GivenBack => Vec::new(),
         }
     }
@@ -72,12 +77,12 @@ impl Held {
 }
 
 impl Taken {
-    fn give_back(self) -> Vec<Signal> {
+    fn give_back(self, ignored: impl Fn(Signal) -> bool) -> Vec<Signal> {
         let mut replaced = Vec::new();
         if self.interrupt.is_some_and(|interrupt| !interrupt.release()) {
             replaced.push(Signal::INT);
         }
-        replaced.extend(self.catch.release()); // this ends the reader, and then the errands
+        replaced.extend(self.catch.release_for_good(ignored)); // this ends the reader, and then the errands
         wait_for(self.threads, &self.through);
         replaced
     }

@@ -64,7 +64,8 @@ impl Signals {
         Signals { settings }
     }
 
-    /// Takes the signals, now, and until [`Subscribed::unsubscribe`], the end of the exit, or the end of the bus.
+    /// Takes the signals, now, and until [`Subscribed::unsubscribe`], the end of the exit, or the end of the bus. See
+    /// [`Settings::process_ends`] for a process that has nothing left to do then.
     ///
     /// It makes two threads: whatever forks must have done so before.
     ///
@@ -76,12 +77,13 @@ impl Signals {
         let held = Arc::new(Held::default());
         // Before the first signal can ask for an exit.
         plugin.on_exit(priority::SIGNALS, {
-            let (held, plugin) = (ReleaseOnDrop(held.clone()), plugin.clone());
+            let (held, plugin, settings) =
+                (ReleaseOnDrop(held.clone()), plugin.clone(), self.settings.clone());
             move |exiting| {
                 if exiting.exit().is_restart() {
                     held.0.keep().into_iter().for_each(|kept| exiting.hand_on(kept));
                 } else {
-                    give_back(&held.0, &plugin);
+                    give_back(&held.0, &plugin, |signal| settings.is_over(signal));
                 }
             }
         });
@@ -167,7 +169,7 @@ impl Subscribed {
     ///
     /// Waits until what has come is handled, for up to a second.
     pub fn unsubscribe(self) {
-        give_back(&self.held, &self.plugin);
+        give_back(&self.held, &self.plugin, |_| false);
         self.plugin.unsubscribe();
     }
 }
@@ -178,8 +180,8 @@ impl fmt::Debug for Subscribed {
     }
 }
 
-fn give_back(held: &Held, plugin: &Plugin) {
-    let replaced = held.release();
+fn give_back(held: &Held, plugin: &Plugin, ignored: impl Fn(Signal) -> bool) {
+    let replaced = held.release_for_good(ignored);
     if !replaced.is_empty() {
         let message =
             format!("handlers that others have installed meanwhile are left alone: {}", list(&replaced));

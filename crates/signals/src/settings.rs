@@ -11,6 +11,7 @@ use std::time::Duration;
 pub struct Settings {
     actions: BTreeMap<Signal, Action>,
     exit_with_terminal: bool,
+    process_ends: bool,
     burst: Duration,
 }
 
@@ -55,7 +56,26 @@ impl Settings {
     /// No signal at all, to begin with.
     #[must_use]
     pub fn none() -> Settings {
-        Settings { actions: BTreeMap::new(), exit_with_terminal: true, burst: Duration::from_millis(200) }
+        Settings {
+            actions: BTreeMap::new(),
+            exit_with_terminal: true,
+            process_ends: false,
+            burst: Duration::from_millis(200),
+        }
+    }
+
+    /// For a process that ends with its bus: once that has exited, the signals that do not ask for an exit are ignored. Given
+    /// back, as all others are, one that comes in the last moment would end the process, or stop it, and what it was asked
+    /// for before would not be what its status says.
+    #[must_use]
+    pub fn process_ends(mut self) -> Settings {
+        self.process_ends = true;
+        self
+    }
+
+    /// Whether this signal has nobody to hear it any more when the bus has exited.
+    pub(crate) fn is_over(&self, signal: Signal) -> bool {
+        self.process_ends && self.action(signal).is_some_and(|action| !matches!(action, Action::Exit { .. }))
     }
 
     /// Maps a signal, whatever it was mapped to before.

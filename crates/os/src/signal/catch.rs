@@ -164,6 +164,16 @@ impl Catch {
         self.give_back()
     }
 
+    /// The same for a process that is about to end: those of which this is true are ignored from now on, and never do what
+    /// they did before. There is no moment in between in which one could end the process, or stop it.
+    #[must_use = "it says whose handlers were left alone"]
+    pub fn release_for_good(mut self, ignored: impl Fn(Signal) -> bool) -> Vec<Signal> {
+        for taken in self.taken.iter_mut().filter(|taken| ignored(taken.signal)) {
+            taken.before = Disposition::ignored();
+        }
+        self.give_back()
+    }
+
     fn give_back(&mut self) -> Vec<Signal> {
         let mut replaced = Vec::new();
         for taken in self.taken.drain(..).rev() {

@@ -140,7 +140,7 @@ impl Site<'_> {
             PidFile::new(settings.clone())?.inherit(inherited).subscribe(&bus);
         }
         privileges.subscribe(&bus)?;
-        Signals::new(plan.signals.clone()).subscribe(&bus)?;
+        Signals::new(plan.signals.clone().process_ends()).subscribe(&bus)?;
         // Only now: whoever started us, or the image before this one, may have them wait for somebody who hears them.
         signal::unblock(plan.signals.actions().map(|(signal, _)| signal))?;
         Systemd::new(&self.prelude.systemd).settings(plan.systemd).subscribe(&bus)?;
@@ -168,8 +168,10 @@ impl Site<'_> {
         if let Err(error @ Error::NoThread(_)) = started {
             return Err(error.into()); // nothing was begun, so there is no end to wait for
         }
-        // Whoever wanted something of it has taken it.
-        drop(self.prelude.inherited.take_everything());
+        if started.is_ok() {
+            // Whoever wanted something of it has taken it. What did not start may still have to hand it on.
+            drop(self.prelude.inherited.take_everything());
+        }
         let exit = bus.block();
         let level =
             if matches!(exit.cause(), Cause::RestartFailed { .. }) { Level::Error } else { Level::Info };
