@@ -5,7 +5,7 @@ use std::io;
 /// Why files are not watched. Nothing has changed then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum AutoreloadError {
     /// A glob that cannot be read.
     #[error(
         "autoreload: '{glob}' in {list} is no glob: {cause}; a glob is written as in a .gitignore, such as *.html or assets/**"
@@ -32,7 +32,7 @@ pub enum Error {
         /// What the system says.
         cause: io::Error,
     },
-    /// Somebody else uses the name of a topic.
+    /// Somebody uses the name of a topic with other types.
     #[error("autoreload: {0}")]
-    Topic(#[from] sitebus_bus::TopicClash),
+    Clash(#[from] sitebus_bus::TopicClash),
 }

@@ -20,6 +20,6 @@ mod turn;
 mod watch;
 mod worker;
 
-pub use error::Error;
+pub use error::AutoreloadError;
 pub use plugin::{Autoreload, Subscribed};
 pub use settings::{Action, Before, Brake, Program, Settings};

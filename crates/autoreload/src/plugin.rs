@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use sitebus_bus::{Commit, Handle, Plugin, priority, topics};
 
 use crate::brake::Brake;
-use crate::error::Error;
+use crate::error::AutoreloadError;
 use crate::list::List;
 use crate::mailbox::Mailbox;
 use crate::select::Selection;
@@ -61,9 +61,9 @@ impl Autoreload {
     /// Watches from the end of each start to the beginning of the next stop. Topics are listened to from now on.
     ///
     /// # Errors
-    /// [`Error`] says which setting makes no sense.
-    pub fn subscribe(&self, bus: &Handle) -> Result<Subscribed, Error> {
-        let folder = std::env::current_dir().map_err(|cause| Error::NoFolder { cause });
+    /// [`AutoreloadError`] says which setting makes no sense.
+    pub fn subscribe(&self, bus: &Handle) -> Result<Subscribed, AutoreloadError> {
+        let folder = std::env::current_dir().map_err(|cause| AutoreloadError::NoFolder { cause });
         let folder = match &self.settings.folder {
             Some(given) if given.is_absolute() => given.clone(),
             Some(given) => folder?.join(given),
@@ -80,7 +80,7 @@ impl Autoreload {
     }
 }
 
-fn listen(plugin: &Plugin, station: &Arc<Station>) -> Result<(), Error> {
+fn listen(plugin: &Plugin, station: &Arc<Station>) -> Result<(), AutoreloadError> {
     let at = Arc::clone(station);
     plugin.subscribe(topics::WATCH, priority::SITE, move |paths: &[PathBuf]| {
         at.list.add(paths);
@@ -209,7 +209,7 @@ impl Drop for Station {
 
 impl Subscribed {
     /// Watches nothing any more, and ends the thread.
-    pub fn unsubscribe(self) {
+    pub fn unsubscribe(&self) {
         self.plugin.unsubscribe();
         // A file system that hangs keeps the thread; there is nobody to tell.
         let _ = self.station.stop(&self.plugin, Instant::now() + PATIENCE);

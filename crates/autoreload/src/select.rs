@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 use ignore::overrides::{Override, OverrideBuilder};
 
-use crate::error::Error;
+use crate::error::AutoreloadError;
 use crate::settings::Settings;
 
 /// What editors leave beside the files that they save, and take away again.
@@ -20,7 +20,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    pub(crate) fn new(settings: &Settings) -> Result<Selection, Error> {
+    pub(crate) fn new(settings: &Settings) -> Result<Selection, AutoreloadError> {
         let folder = settings.folder.clone().unwrap_or_default();
         let editors = EDITORS.into_iter().map(str::to_owned);
         let ignored = editors.chain(settings.ignore.iter().cloned()).map(|glob| (format!("!{glob}"), glob));
@@ -58,7 +58,7 @@ fn compile(
     folder: &PathBuf,
     list: &'static str,
     globs: impl Iterator<Item = (String, String)>,
-) -> Result<Override, Error> {
+) -> Result<Override, AutoreloadError> {
     let mut builder = OverrideBuilder::new(folder);
     for (line, glob) in globs {
         // A leading `!` or `#` means something in a .gitignore, but not in a list of globs.
@@ -68,9 +68,13 @@ fn compile(
             Ok(())
         };
         let added = meant.and_then(|()| builder.add(&line).map(drop).map_err(|error| error.to_string()));
-        added.map_err(|cause| Error::Glob { list, glob, cause })?;
+        added.map_err(|cause| AutoreloadError::Glob { list, glob, cause })?;
     }
-    builder.build().map_err(|error| Error::Glob { list, glob: String::new(), cause: error.to_string() })
+    builder.build().map_err(|error| AutoreloadError::Glob {
+        list,
+        glob: String::new(),
+        cause: error.to_string(),
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::AutoreloadError;
 use crate::select::Selection;
 
 /// What is watched, how, and what a change leads to. The default watches the program alone; paths and
@@ -127,13 +127,13 @@ impl Settings {
     /// Whether they make sense, without anything being done.
     ///
     /// # Errors
-    /// [`Error`] names what does not.
-    pub fn check(&self) -> Result<(), Error> {
+    /// [`AutoreloadError`] names what does not.
+    pub fn check(&self) -> Result<(), AutoreloadError> {
         if self.before.as_ref().is_some_and(|before| before.command.first().is_none_or(String::is_empty)) {
-            return Err(Error::NoCommand);
+            return Err(AutoreloadError::NoCommand);
         }
         if self.poll.is_some_and(|interval| interval.is_zero()) {
-            return Err(Error::NoInterval);
+            return Err(AutoreloadError::NoInterval);
         }
         Selection::new(self).map(drop)
     }

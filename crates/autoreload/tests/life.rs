@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use site::{LONG, Site, folder, publishing};
-use sitebus_autoreload::{Action, Autoreload, Brake, Error, Settings};
+use sitebus_autoreload::{Action, Autoreload, AutoreloadError, Brake, Settings};
 use sitebus_bus::{Bus, LOG, Priority, RESTART, Record, SettingsMap, State, topics};
 use sitebus_testkit::Gate;
 
@@ -278,7 +278,7 @@ fn settings_that_make_no_sense_are_refused() {
     let bus = Bus::new("site");
     let refused = |settings| Autoreload::new(settings).subscribe(&bus).unwrap_err();
     let poll = Some(Duration::ZERO);
-    assert!(matches!(refused(Settings { poll, ..Settings::default() }), Error::NoInterval));
+    assert!(matches!(refused(Settings { poll, ..Settings::default() }), AutoreloadError::NoInterval));
     let before = Some(sitebus_autoreload::Before::new([""]));
-    assert!(matches!(refused(Settings { before, ..Settings::default() }), Error::NoCommand));
+    assert!(matches!(refused(Settings { before, ..Settings::default() }), AutoreloadError::NoCommand));
 }

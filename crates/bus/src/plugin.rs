@@ -7,8 +7,9 @@ use crate::channel::{Channel, Subscription};
 use crate::handle::Handle;
 use crate::listener::Heard;
 use crate::machine::PluginId;
-use crate::message::{Commit, Exiting, Graceful, Level, Start, Stop};
+use crate::message::{Commit, Exiting, Graceful, Level, Restarting, Start, Stop};
 use crate::priority::Priority;
+use crate::state::State;
 use crate::topic::{Topic, TopicClash};
 
 /// The subscriptions of one plugin, under one name.
@@ -87,6 +88,24 @@ impl Plugin {
             let (listener, graceful) = (Arc::clone(&listener), graceful.clone());
             Ok(Commit::new(move || listener(&graceful).heard()))
         })
+    }
+
+    /// Looks whether a restart is wise, before anything has changed. An error keeps the old image.
+    pub fn on_restart<R: Heard<()>>(
+        &self,
+        priority: impl Into<Priority>,
+        listener: impl Fn(&Restarting) -> R + Send + Sync + 'static,
+    ) -> Subscription {
+        self.add(&self.handle.core.channels.restart, priority, listener)
+    }
+
+    /// Is told each state of the bus, once it is entered.
+    pub fn on_state<R: Heard<()>>(
+        &self,
+        priority: impl Into<Priority>,
+        listener: impl Fn(&State) -> R + Send + Sync + 'static,
+    ) -> Subscription {
+        self.add(&self.handle.core.channels.state, priority, listener)
     }
 
     /// Listens on any topic, at this place in its order.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::ensure;
-use sitebus_bus::{Commit, Graceful, Handle, Plugin, STATE, TopicClash, priority, topics};
+use sitebus_bus::{Commit, Graceful, Handle, Plugin, TopicClash, priority, topics};
 use sitebus_os::parcel::{Inherited, Item};
 use sitebus_os::ready::Bell;
 
@@ -144,9 +144,9 @@ impl Control {
 
 fn listen(plugin: &Plugin, mailbox: &Mailbox, settings: &Settings) -> Result<(), TopicClash> {
     let tell = mailbox.clone();
-    plugin.subscribe(STATE, priority::SITE, move |state: &sitebus_bus::State| {
+    plugin.on_state(priority::SITE, move |state| {
         tell.leave(Note::State(*state));
-    })?;
+    });
     let tell = mailbox.clone();
     plugin.subscribe(topics::LISTENING, priority::SITE, move |address: &str| {
         tell.leave(Note::Listening(address.to_owned()));
@@ -198,7 +198,7 @@ impl Subscribed {
 
     /// Closes the socket and all connections, and removes the file if it is still ours. Waits for that, for a few seconds
     /// at most.
-    pub fn unsubscribe(self) {
+    pub fn unsubscribe(&self) {
         self.plugin.unsubscribe();
         self.mailbox.leave(Note::Close);
         let _ = self.through.recv_timeout(PATIENCE);

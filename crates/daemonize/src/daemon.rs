@@ -1,19 +1,19 @@
 //! The process that goes on, and tells its launcher the truth.
 
-use crate::error::DaemonizeError;
-use crate::leave::{KIND, NAME, open_output};
-use crate::line::{Line, Word};
-use crate::settings::{Output, Settings};
-use parking_lot::Mutex;
-use sitebus_bus::{
-    Commit, Graceful, Handle, Level, Plugin, Priority, STATE, State, Ticket, priority, topics,
-};
-use sitebus_os::detach::redirect_output;
-use sitebus_os::parcel::Item;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+
+use parking_lot::Mutex;
+use sitebus_bus::{Commit, Graceful, Handle, Level, Plugin, Priority, State, Ticket, priority, topics};
+use sitebus_os::detach::redirect_output;
+use sitebus_os::parcel::Item;
+
+use crate::error::DaemonizeError;
+use crate::leave::{KIND, NAME, open_output};
+use crate::line::{Line, Word};
+use crate::settings::{Output, Settings};
 
 /// The daemon: it tells the launcher when its bus is STARTED, or why it is not.
 ///
@@ -55,7 +55,7 @@ impl Daemon {
     /// From then on `topics::REOPEN` opens the log file anew, and a reload may name another one.
     ///
     /// # Errors
-    /// [`DaemonizeError::Topic`] if one of these topics is in use with other types.
+    /// [`DaemonizeError::Clash`] if `topics::REOPEN` is in use with other types.
     pub fn subscribe(&self, bus: &Handle) -> Result<Plugin, DaemonizeError> {
         let plugin = bus.plugin("daemonize");
         let inner = || Arc::clone(&self.inner);
@@ -64,16 +64,11 @@ impl Daemon {
             move |_| inner.begin(&plugin)
         });
         let (states, telling) = (inner(), plugin.clone());
-        let listened = plugin
-            .subscribe(STATE, Priority::DEFAULT, move |state| states.tell_of(*state, &telling))
-            .and_then(|_| {
-                let reopening = inner();
-                plugin.subscribe(topics::REOPEN, Priority::DEFAULT, move |()| reopening.reopen())
-            });
-        if let Err(clash) = listened {
-            plugin.unsubscribe();
-            return Err(clash.into());
-        }
+        plugin.on_state(Priority::DEFAULT, move |state| states.tell_of(*state, &telling));
+        let reopening = inner();
+        plugin
+            .subscribe(topics::REOPEN, Priority::DEFAULT, move |()| reopening.reopen())
+            .inspect_err(|_| plugin.unsubscribe())?;
         plugin.on_exit(priority::RELEASE, |exiting| {
             if exiting.exit().is_restart() {
                 exiting.hand_on(Item::new(KIND, NAME));

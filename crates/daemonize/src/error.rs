@@ -1,10 +1,12 @@
 //! Why there is no daemon.
 
-use crate::supervisor::Supervisor;
-use sitebus_bus::TopicClash;
-use sitebus_os::detach::DetachError;
 use std::io;
 use std::path::PathBuf;
+
+use sitebus_bus::TopicClash;
+use sitebus_os::detach::DetachError;
+
+use crate::supervisor::Supervisor;
 
 /// Why the process did not leave its terminal. It is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +42,9 @@ pub enum DaemonizeError {
     /// There are other threads, or the system made no process.
     #[error("the process cannot leave the foreground: {0}")]
     Detach(DetachError),
-    /// A topic that the plugin listens on is used otherwise.
+    /// Somebody uses the name of a topic with other types.
     #[error("the daemon cannot listen: {0}")]
-    Topic(TopicClash),
+    Clash(TopicClash),
 }
 
 // `Display` tells the whole story, so there is no `source`: a report that walks the chain prints nothing twice.
@@ -54,6 +56,6 @@ impl From<DetachError> for DaemonizeError {
 
 impl From<TopicClash> for DaemonizeError {
     fn from(cause: TopicClash) -> DaemonizeError {
-        DaemonizeError::Topic(cause)
+        DaemonizeError::Clash(cause)
     }
 }

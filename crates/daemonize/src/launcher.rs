@@ -1,10 +1,5 @@
 //! The process that was started, and stays until it knows what came of the daemon.
 
-use crate::line::Word;
-use crate::outcome::{Ending, LaunchOutcome};
-use crate::settings::Output;
-use sitebus_os::detach::{Event, Watch};
-use sitebus_os::signal::Signal;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -12,6 +7,13 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
+
+use sitebus_os::detach::{Event, Watch};
+use sitebus_os::signal::Signal;
+
+use crate::line::Word;
+use crate::outcome::{Ending, LaunchOutcome};
+use crate::settings::Output;
 
 /// What a launcher should wait at most, where nobody says otherwise: what a bus allows a start and its undoing by default,
 /// and a little more. So the bus is the first to notice, and says who overran.

@@ -1,20 +1,22 @@
 //! Leaving the terminal.
 
+use std::env;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sitebus_os::alone::Alone;
+use sitebus_os::detach::{self, Surroundings, detach};
+use sitebus_os::identity::Umask;
+use sitebus_os::parcel::Inherited;
+
 use crate::daemon::Daemon;
 use crate::error::DaemonizeError;
 use crate::launcher::Launcher;
 use crate::line::Line;
 use crate::settings::{Output, Settings};
 use crate::supervisor::Supervisor;
-use sitebus_os::alone::Alone;
-use sitebus_os::detach::{self, Surroundings, detach};
-use sitebus_os::identity::Umask;
-use sitebus_os::parcel::Inherited;
-use std::env;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A process leaves its terminal once in its life.
 static LEFT: AtomicBool = AtomicBool::new(false);

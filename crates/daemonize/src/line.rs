@@ -3,8 +3,9 @@
 //! A word is one byte that says what it is, a status, the length of a text in two bytes, and the text. It is written in one
 //! piece, and is short enough for the kernel to keep it whole (`PIPE_BUF`, pipe(7)).
 
-use parking_lot::Mutex;
 use std::io::{PipeWriter, Write as _};
+
+use parking_lot::Mutex;
 
 const STARTED: u8 = 1;
 const FAILING: u8 = 2;

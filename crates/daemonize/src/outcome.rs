@@ -1,9 +1,10 @@
 //! What came of a launch.
 
-use sitebus_os::signal::{Signal, die_by};
 use std::fmt;
 use std::io::{self, Write as _};
 use std::process::{ExitCode, Termination};
+
+use sitebus_os::signal::{Signal, die_by};
 
 /// What came of the daemon, for its launcher to return from `main`.
 ///

@@ -30,9 +30,9 @@ pub enum HttpError {
         /// What the system said.
         cause: io::Error,
     },
-    /// A channel that it uses is in use for something else.
+    /// Somebody uses the name of a topic with other types.
     #[error(transparent)]
-    Topic(#[from] TopicClash),
+    Clash(#[from] TopicClash),
 }
 
 impl HttpError {

@@ -36,7 +36,7 @@ pub enum LogError {
         "the log cannot take the events of tracing: this process has a subscriber of them already; install one of the two"
     )]
     Installed,
-    /// Somebody uses the name of a channel for something else.
+    /// Somebody uses the name of a topic with other types.
     #[error("the log cannot be subscribed: {0}")]
     Clash(#[from] TopicClash),
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use parking_lot::Mutex;
-use sitebus_bus::{Commit, Graceful, Handle, LOG, Level, Plugin, Priority, RESTART, priority, topics};
+use sitebus_bus::{Commit, Graceful, Handle, LOG, Level, Plugin, Priority, priority, topics};
 
 use crate::error::LogError;
 use crate::log::{Inner, Log};
@@ -28,8 +28,8 @@ struct Attached(Mutex<Option<Arc<Inner>>>);
 
 impl Log {
     /// Takes the lines of this bus: its log channel, and nothing else of the process. It opens files again on
-    /// `topics::REOPEN` and on a reload, refuses a restart whose image could not open them, takes up new [`Settings`] that a reload brings, and at the end of the exit waits, up
-    /// to two seconds, until everything is written.
+    /// `topics::REOPEN` and on a reload, takes up new [`Settings`] that a reload brings, refuses a restart whose image could
+    /// not open them, and at the end of the exit waits, up to two seconds, until everything is written.
     ///
     /// It makes a thread for each file, and one more if standard error is a file: whatever forks must have done so before.
     ///
@@ -55,7 +55,7 @@ impl Log {
         plugin.subscribe(LOG, Priority::DEFAULT, move |record| log.record(record))?;
         // The next image opens them anew, and would not start without.
         let log = Arc::clone(&self.0);
-        plugin.subscribe(RESTART, Priority::DEFAULT, move |_| Ok(log.try_files()?))?;
+        plugin.on_restart(Priority::DEFAULT, move |_| Ok(log.try_files()?));
         let (log, says) = (Arc::clone(&self.0), plugin.clone());
         plugin.subscribe(topics::REOPEN, Priority::DEFAULT, move |()| {
             let errors = log.reopen();
@@ -102,7 +102,7 @@ impl Drop for ReleaseOnDrop {
 
 impl Subscribed {
     /// Gives the lines of the bus back, which are `tracing`'s then, once everything is written.
-    pub fn unsubscribe(self) {
+    pub fn unsubscribe(&self) {
         self.plugin.unsubscribe();
         self.attached.release(PATIENCE);
     }

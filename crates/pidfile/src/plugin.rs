@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sitebus_bus::{Commit, Exiting, Graceful, Handle, Level, Plugin, Priority, RESTART, priority};
+use sitebus_bus::{Commit, Exiting, Graceful, Handle, Level, Plugin, Priority, priority};
 use sitebus_os::lock::Lock;
 use sitebus_os::parcel::{Inherited, Item};
 
@@ -63,8 +63,7 @@ impl PidFile {
         let looker = Arc::clone(&file);
         plugin.on_graceful(Priority::DEFAULT, move |reload| Ok(looker.look(reload)?));
         let keeper = Arc::clone(&file);
-        // The topic is the bus's own, so its types are these.
-        let _ = plugin.subscribe(RESTART, Priority::DEFAULT, move |_| Ok(keeper.keep()?));
+        plugin.on_restart(Priority::DEFAULT, move |_| Ok(keeper.keep()?));
         plugin.on_exit(priority::RELEASE, move |exiting| file.leave(exiting));
         plugin
     }

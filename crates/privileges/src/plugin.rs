@@ -1,13 +1,16 @@
 //! The plugin.
 
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use parking_lot::Mutex;
+use sitebus_bus::{Commit, Exiting, Graceful, Handle, Level, Plugin, Priority, priority};
+use sitebus_os::identity::{Assumed, Identity, Standing};
+
 use crate::error::PrivilegesError;
 use crate::settings::Settings;
 use crate::wanted::{Told, Wanted, list};
-use anyhow::{Context as _, bail};
-use sitebus_bus::{Commit, Exiting, Graceful, Handle, Level, Plugin, Priority, RESTART, priority};
-use sitebus_os::identity::{Assumed, Identity, Standing};
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The plugin: once the ports are bound, the process becomes another user for good.
 #[derive(Clone, Debug)]
@@ -54,8 +57,7 @@ impl Privileges {
             let site = Arc::clone(&site);
             move |exiting| site.pass_on(exiting)
         });
-        // The topic is the bus's own, so its types are these.
-        let _ = plugin.subscribe(RESTART, Priority::DEFAULT, move |_| site.look());
+        plugin.on_restart(Priority::DEFAULT, move |_| site.look());
         Ok(plugin)
     }
 }
@@ -121,7 +123,7 @@ impl Site {
             if let Some(umask) = new.wanted.umask {
                 site.log(Level::Info, format!("umask {} is now {umask}", umask.put()));
             }
-            *site.lock() = new;
+            *site.current.lock() = new;
             Ok(())
         }))
     }
@@ -146,11 +148,7 @@ impl Site {
     }
 
     fn current(&self) -> Privileges {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Privileges> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+        self.current.lock().clone()
     }
 
     fn log(&self, level: Level, message: String) {

@@ -1,10 +1,12 @@
 //! Settings with every name looked up.
 
-use crate::error::PrivilegesError;
-use crate::settings::{Groups, Settings};
-use sitebus_os::identity::{Group, Identity, Umask, User};
 use std::collections::BTreeSet;
 use std::fmt;
+
+use sitebus_os::identity::{Group, Identity, Umask, User};
+
+use crate::error::PrivilegesError;
+use crate::settings::{Groups, Settings};
 
 /// What the process is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

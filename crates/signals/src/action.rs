@@ -1,9 +1,10 @@
 //! What a signal can be mapped to.
 
-use sitebus_os::names::nearest;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+use sitebus_os::names::nearest;
 
 /// What a signal does.
 ///

@@ -1,7 +1,8 @@
 //! The thread that logs and publishes, so that the one that reads signals runs no code but its own.
 
-use sitebus_bus::{Level, Plugin, Topic, topics};
 use std::sync::mpsc::{Receiver, Sender};
+
+use sitebus_bus::{Level, Plugin, Topic, topics};
 
 /// Something that runs listeners, and may thus take any time at all.
 pub(crate) enum Errand {

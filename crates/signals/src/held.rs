@@ -1,11 +1,12 @@
 //! What was taken from the process, and how it is given back.
 
-use sitebus_os::interrupt::Interrupt;
-use sitebus_os::signal::{Catch, Kept, Signal};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use sitebus_os::interrupt::Interrupt;
+use sitebus_os::signal::{Catch, Kept, Signal};
 
 /// How long giving back waits for the threads; one of them may be in a listener that never returns.
 const PATIENCE: Duration = Duration::from_secs(1);

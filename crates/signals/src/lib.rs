@@ -2,6 +2,7 @@
 
 mod action;
 mod errands;
+mod error;
 mod held;
 mod ladder;
 mod plugin;
@@ -9,6 +10,7 @@ mod reader;
 mod settings;
 
 pub use action::{Action, UnknownAction};
-pub use plugin::{Signals, SignalsError, Subscribed};
+pub use error::SignalsError;
+pub use plugin::{Signals, Subscribed};
 pub use settings::{Settings, SettingsError};
 pub use sitebus_os::signal::{Refused, Signal, UnknownSignal};

@@ -1,18 +1,21 @@
 //! The plugin.
 
-use crate::errands::{self, Errands};
-use crate::held::{Held, ReleaseOnDrop, Taken};
-use crate::reader::Reader;
-use crate::settings::Settings;
-use sitebus_bus::{Handle, Level, Plugin, priority};
-use sitebus_os::interrupt::{Interrupt, InterruptError};
-use sitebus_os::signal::{Catch, CatchError, Caught, Signal};
-use sitebus_os::terminal::Terminal;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+
+use sitebus_bus::{Handle, Level, Plugin, priority};
+use sitebus_os::interrupt::{Interrupt, InterruptError};
+use sitebus_os::signal::{Catch, Caught, Signal};
+use sitebus_os::terminal::Terminal;
+
+use crate::errands::{self, Errands};
+use crate::error::SignalsError;
+use crate::held::{Held, ReleaseOnDrop, Taken};
+use crate::reader::Reader;
+use crate::settings::Settings;
 
 /// The plugin: signals become requests to a bus.
 #[derive(Clone, Debug, Default)]
@@ -25,36 +28,6 @@ pub struct Subscribed {
     plugin: Plugin,
     held: Arc<Held>,
     ignored: Vec<Signal>,
-}
-
-/// Why the signals were not taken. Nothing has changed then.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SignalsError {
-    /// One of them cannot be had; another bus in this process may have it.
-    #[error("bus {bus} cannot take signals: {cause}")]
-    Catch {
-        /// The bus that they were for.
-        bus: String,
-        /// What was in the way.
-        cause: CatchError,
-    },
-    /// Ctrl-C cannot be had.
-    #[error("bus {bus} cannot take signals: {cause}")]
-    Interrupt {
-        /// The bus that it was for.
-        bus: String,
-        /// What was in the way.
-        cause: InterruptError,
-    },
-    /// There is no thread to read them.
-    #[error("bus {bus} cannot take signals: making a thread to read them failed: {cause}")]
-    NoThread {
-        /// The bus that it was for.
-        bus: String,
-        /// What the system says.
-        cause: io::Error,
-    },
 }
 
 impl Signals {
@@ -168,7 +141,7 @@ impl Subscribed {
     /// left alone, with a warning in the log.
     ///
     /// Waits until what has come is handled, for up to a second.
-    pub fn unsubscribe(self) {
+    pub fn unsubscribe(&self) {
         give_back(&self.held, &self.plugin, |_| false);
         self.plugin.unsubscribe();
     }

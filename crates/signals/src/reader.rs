@@ -1,15 +1,17 @@
 //! The thread that reads signals and asks the bus. It runs no listener, so nothing that hangs can keep it from the ladder.
 
+use std::sync::Weak;
+use std::time::{Duration, Instant};
+
+use sitebus_bus::{Exit, Handle, Level, SettingsMap};
+use sitebus_os::signal::{self, Caught, Next, Signal};
+use sitebus_os::terminal::Terminal;
+
 use crate::action::Action;
 use crate::errands::{Errand, Errands};
 use crate::held::Held;
 use crate::ladder::{Ladder, Step};
 use crate::settings::Settings;
-use sitebus_bus::{Exit, Handle, Level, SettingsMap};
-use sitebus_os::signal::{self, Caught, Next, Signal};
-use sitebus_os::terminal::Terminal;
-use std::sync::Weak;
-use std::time::{Duration, Instant};
 
 /// How long drains may take once the terminal is gone: as with `TERM`.
 const WITHOUT_TERMINAL: Duration = Duration::from_secs(30);

@@ -1,9 +1,11 @@
 //! Which signal does what.
 
-use crate::action::{Action, UnknownAction};
-use sitebus_os::signal::{Refused, Signal, UnknownSignal};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use sitebus_os::signal::{Refused, Signal, UnknownSignal};
+
+use crate::action::{Action, UnknownAction};
 
 /// Which signals are taken, and what each of them does. [`default`](Settings::default) is the table in the crate's
 /// documentation.
@@ -56,12 +58,7 @@ impl Settings {
     /// No signal at all, to begin with.
     #[must_use]
     pub fn none() -> Settings {
-        Settings {
-            actions: BTreeMap::new(),
-            exit_with_terminal: true,
-            process_ends: false,
-            burst: Duration::from_millis(200),
-        }
+        Settings { actions: BTreeMap::new(), exit_with_terminal: true, process_ends: false, burst: Duration::from_millis(200) }
     }
 
     /// For a process that ends with its bus: once that has exited, the signals that do not ask for an exit are ignored. Given

@@ -29,7 +29,7 @@ pub enum TasksError {
         /// How long it was waited for.
         waited: Duration,
     },
-    /// The topics of [`Threads`](crate::Threads) are in use with other types.
+    /// Somebody uses the name of a topic of [`Threads`](crate::Threads) with other types.
     #[error(transparent)]
     Clash(#[from] TopicClash),
     /// What a thread needs could not be made for it, so the thread is not acquired.
