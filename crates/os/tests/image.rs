@@ -212,7 +212,8 @@ fn a_damaged_parcel_is_refused_with_the_reason() {
 fn damage() {
     let alone = Alone::claim().unwrap();
     let receive = |text: &[u8]| {
-        let mut file = File::from(memfd_create(c"parcel", MFdFlags::MFD_CLOEXEC).unwrap());
+        // Not close-on-exec, as what came through one.
+        let mut file = File::from(memfd_create(c"parcel", MFdFlags::empty()).unwrap());
         file.write_all(text).unwrap();
         let fixed = Parcel::pack(Vec::new()).unwrap().variable().unwrap().into_string().unwrap();
         let receiver = fixed.split(':').next().unwrap().to_owned();
@@ -236,6 +237,18 @@ fn damage() {
     assert!(said.contains("is not the listener http any more"), "{said}");
     let mut file = file; // and it is still ours
     file.rewind().unwrap();
+
+    let is = nix::sys::stat::fstat(&file).unwrap();
+    let ours = format!("{}:{}:{}", file.as_fd().as_raw_fd(), is.st_dev, is.st_ino);
+    let said = receive(format!("sitebus parcel 1 1\n1 1 {ours} 0\naa\n").as_bytes());
+    assert!(said.contains("is not the a a any more"), "what this image has opened: {said}");
+    file.rewind().unwrap();
+    let left = File::from(memfd_create(c"left open", MFdFlags::empty()).unwrap());
+    let is = nix::sys::stat::fstat(&left).unwrap();
+    let number = std::os::fd::IntoRawFd::into_raw_fd(OwnedFd::from(left));
+    let item = format!("1 1 {number}:{}:{} 0\naa\n", is.st_dev, is.st_ino);
+    let said = receive(format!("sitebus parcel 1 2\n{item}{item}").as_bytes());
+    assert!(said.contains("is not the a a any more"), "one descriptor, named twice: {said}");
 
     let second = thread::Builder::new().spawn(thread::park).unwrap();
     // SAFETY: the other thread reads no environment.

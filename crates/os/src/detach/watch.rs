@@ -1,7 +1,7 @@
 //! What the launcher learns of the daemon.
 
+use crate::ready::{self, Interest};
 use crate::signal::{Disposition, Signal};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{self, SigSet, SigmaskHow, kill, pthread_sigmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -105,25 +105,11 @@ impl Watch {
 
     /// Whether there is something to read, and whether a signal has come.
     fn wait(&self, deadline: Option<Instant>) -> io::Result<(bool, bool)> {
-        let timeout = match deadline {
-            _ if self.ended.is_some() => PollTimeout::ZERO,
-            None => PollTimeout::NONE,
-            // Up to the next millisecond, so that the last wait is not a busy one.
-            Some(deadline) => {
-                deadline.checked_duration_since(Instant::now()).map_or(PollTimeout::ZERO, |left| {
-                    PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
-                })
-            }
-        };
-        let mut questions = vec![PollFd::new(self.held.incoming.as_fd(), PollFlags::POLLIN)];
-        questions.extend(self.reports.iter().map(|reports| PollFd::new(reports.as_fd(), PollFlags::POLLIN)));
-        match poll(&mut questions, timeout) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
-            Err(cause) => return Err(cause.into()),
-        }
-        // After EINTR there are no answers.
-        let answered = |question: Option<&PollFd<'_>>| question.and_then(PollFd::any).unwrap_or(false);
-        Ok((answered(questions.get(1)), answered(questions.first())))
+        let deadline = if self.ended.is_some() { Some(Instant::now()) } else { deadline };
+        let mut asked = vec![(self.held.incoming.as_fd(), Interest::Read)];
+        asked.extend(self.reports.iter().map(|reports| (reports.as_fd(), Interest::Read)));
+        let ready = ready::wait(&asked, deadline)?;
+        Ok((ready.get(1).is_some_and(|reports| reports.any()), ready[0].any()))
     }
 
     fn read(&mut self) -> io::Result<Option<Event>> {

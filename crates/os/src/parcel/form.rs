@@ -12,7 +12,7 @@
 #![expect(unsafe_code, reason = "a descriptor that was handed on is only a number until somebody owns it")]
 
 use super::{Item, ParcelError, set};
-use nix::fcntl::FdFlag;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::stat::fstat;
 use std::fmt;
 use std::fs::File;
@@ -60,19 +60,25 @@ impl Place {
         })
     }
 
-    /// Takes the descriptor, if it still leads where it did, and has it closed on exec.
+    /// Takes the descriptor, if it still leads where it did and nobody in this image has it, and has it closed on exec.
     fn take(self) -> Option<OwnedFd> {
-        // SAFETY: it is only asked what it leads to, which is an error if it is not open.
-        let there = Place::of(unsafe { BorrowedFd::borrow_raw(self.number) }).ok()?;
-        if there != self {
+        // SAFETY: it is only asked what it leads to and for its flags, which is an error if it is not open.
+        let there = unsafe { BorrowedFd::borrow_raw(self.number) };
+        if Place::of(there).ok()? != self || is_close_on_exec(there)? {
             return None;
         }
-        // SAFETY: the image before this one left this file open at this number for us, and nothing in this image knows of
-        // it: a parcel is opened once, before anything else runs.
+        // SAFETY: it is open and came through the exec, as only what is not close-on-exec does. So the image before this one
+        // has left it for us, and nobody in this image has opened it: a parcel is opened before anything else runs. From the
+        // next line on its flag keeps it from being taken again, even if the parcel names it twice.
         let descriptor = unsafe { OwnedFd::from_raw_fd(self.number) };
         set(descriptor.as_fd(), FdFlag::FD_CLOEXEC).ok()?;
         Some(descriptor)
     }
+}
+
+fn is_close_on_exec(descriptor: BorrowedFd<'_>) -> Option<bool> {
+    let flags = fcntl(descriptor, FcntlArg::F_GETFD).ok()?;
+    Some(FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC))
 }
 
 impl fmt::Display for Place {
