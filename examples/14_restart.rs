@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     println!("the door is open at {}", door.local_addr()?);
 
     let bus = Bus::new("shop");
-    Restart::new(image, inherited).subscribe(&bus)?;
+    Restart::new(image, inherited).subscribe(&bus);
     // Everybody may object before anything has changed.
     bus.on(RESTART)?.subscribe("owner", move |_| {
         anyhow::ensure!(first, "one restart is enough");

@@ -14,7 +14,7 @@ fn main() -> anyhow::Result<()> {
     println!("somebody waits until we are ready: {}", environment.waits_for_readiness());
 
     let bus = Bus::new("shop");
-    Systemd::new(&environment).subscribe(&bus)?;
+    Systemd::new(&environment).subscribe(&bus);
     let server = Http::new("http")
         // A socket of the unit that is bound to this address is taken; otherwise it is bound.
         .listen("127.0.0.1:0")?

@@ -28,7 +28,7 @@ fn sitebus(image: Image, port: u16, folder: &Path) -> Result<()> {
     let inherited = Inherited::receive(&Alone::claim()?)?;
     let token = fs::read_to_string(folder.join(TOKEN))?;
     let bus = Bus::new("bench");
-    Restart::new(image, inherited.clone()).subscribe(&bus)?;
+    Restart::new(image, inherited.clone()).subscribe(&bus);
     let brake = Brake { times: usize::MAX, ..Brake::default() };
     Autoreload::new(Settings { brake, ..Settings::of([folder]) }).subscribe(&bus)?;
     let server = Http::new("http").listen(&format!("127.0.0.1:{port}"))?.inherit(&inherited);

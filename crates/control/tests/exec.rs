@@ -42,7 +42,7 @@ fn serve(socket: &Path) {
             control = control.after_failed_restart(why);
         }
         control.subscribe(&bus).unwrap();
-        Restart::new(image.clone(), inherited.clone()).subscribe(&bus).unwrap();
+        Restart::new(image.clone(), inherited.clone()).subscribe(&bus);
         let _ = bus.start(); // refused, if somebody has asked for an exit before
         match bus.block().cause() {
             Cause::RestartFailed { why } => failed = Some(why.to_string()),

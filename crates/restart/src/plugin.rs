@@ -1,10 +1,9 @@
 //! The plugin.
 
-use std::fmt;
 use std::time::Instant;
 
 use anyhow::anyhow;
-use sitebus_bus::{HandedOn, Handle, Plugin, RESTART, Restarting, TopicClash, priority};
+use sitebus_bus::{HandedOn, Handle, Plugin, Restarting, priority};
 use sitebus_os::image::Image;
 use sitebus_os::parcel::{Inherited, Item};
 use sitebus_os::signal::Kept;
@@ -18,11 +17,6 @@ pub struct Restart {
     image: Image,
     inherited: Inherited,
     settings: Settings,
-}
-
-/// Restarts are performed. Dropping this changes nothing.
-pub struct Subscribed {
-    plugin: Plugin,
 }
 
 impl Restart {
@@ -40,31 +34,15 @@ impl Restart {
         self
     }
 
-    /// From now on every restart is looked at, and performed by whoever [blocks](sitebus_bus::Bus::block) on the bus.
-    ///
-    /// # Errors
-    /// None on a bus whose `restart` channel is the built-in one.
-    pub fn subscribe(self, bus: &Handle) -> Result<Subscribed, TopicClash> {
+    /// From now on every restart is looked at, and performed by whoever [blocks](sitebus_bus::Bus::block) on the bus. Who
+    /// [unsubscribes](Plugin::unsubscribe) it has restarts performed that nobody has looked at.
+    pub fn subscribe(self, bus: &Handle) -> Plugin {
         let plugin = bus.plugin("restart");
         let Restart { image, inherited, settings } = self;
         let looked_at = image.clone();
-        plugin
-            .subscribe(RESTART, priority::SITE, move |restarting| look(&looked_at, &settings, restarting))?;
+        plugin.on_restart(priority::SITE, move |restarting| look(&looked_at, &settings, restarting));
         bus.restart_by(move |_, handed_on| execute(&image, &inherited, &handed_on));
-        Ok(Subscribed { plugin })
-    }
-}
-
-impl Subscribed {
-    /// Nobody looks at a restart any more; one that is asked for is still performed.
-    pub fn unsubscribe(&self) {
-        self.plugin.unsubscribe();
-    }
-}
-
-impl fmt::Debug for Subscribed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Subscribed").field(&self.plugin.handle().name()).finish()
+        plugin
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::io::{self, PipeReader, Read as _};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use sitebus_os::group::Group;
@@ -11,6 +12,8 @@ use sitebus_os::process::{Process, ProcessError};
 
 /// Whoever writes more than this has said enough.
 const ENOUGH: u64 = 16 * 1024;
+/// How long what was written may take to be read when nobody is left who writes.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// Runs the command to its end.
 ///
@@ -25,13 +28,14 @@ pub(crate) fn run(mut command: Command, deadline: Instant) -> anyhow::Result<()>
     let group =
         Group::spawn(&mut command).with_context(|| format!("a trial run of {line} could not be started"))?;
     drop(command); // and with it our ends of the pipe
-    let said = thread::Builder::new().name("trial".to_owned()).spawn(move || all_of(reader));
-    let said = said.context("no thread for a trial run")?;
+    let (tell, told) = mpsc::channel();
+    let reading = thread::Builder::new().name("trial".to_owned()).spawn(move || tell.send(all_of(reader)));
+    reading.context("no thread for a trial run")?;
 
     let in_time = wait(&group, deadline);
     let status = group.end()?;
-    // The whole group is dead, so the pipe has ended, unless somebody has left the group with it.
-    let said = said.join().unwrap_or_default();
+    // The whole group is dead, so the pipe has ended. Whoever has left the group with it is not waited for.
+    let said = told.recv_timeout(A_MOMENT).unwrap_or_default();
     let said =
         if said.trim().is_empty() { String::new() } else { format!("; it wrote:\n{}", said.trim_end()) };
     if !in_time? {

@@ -55,7 +55,7 @@ fn go_round() {
     let listener = inherited.take("listener", "http").and_then(Item::into_descriptor);
     let listener = listener.map_or_else(|| TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::from);
     let bus = Bus::new("site");
-    Restart::new(image, inherited.clone()).subscribe(&bus).unwrap();
+    Restart::new(image, inherited.clone()).subscribe(&bus);
     bus.start().unwrap();
     if round == 0 {
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -89,7 +89,7 @@ fn an_image_that_could_not_run_is_refused() {
     let program = folder.path().join("program");
     symlink(env::current_exe().unwrap(), &program).unwrap();
     let bus = Bus::new("site");
-    Restart::new(image().with_program(&program), Inherited::nothing()).subscribe(&bus).unwrap();
+    Restart::new(image().with_program(&program), Inherited::nothing()).subscribe(&bus);
     bus.start().unwrap();
     let whole = fs::read(&program).unwrap();
     let refusal = || {
@@ -118,7 +118,7 @@ fn a_trial_that_says_no_or_says_nothing_is_a_refusal() {
     let refusal = |settings: Settings| {
         let bus = Bus::new("site");
         let image = image().with_program(&program);
-        Restart::new(image, Inherited::nothing()).settings(settings).subscribe(&bus).unwrap();
+        Restart::new(image, Inherited::nothing()).settings(settings).subscribe(&bus);
         bus.start().unwrap();
         let error = bus.restart().unwrap_err().to_string();
         assert_eq!(bus.state(), State::Started);
@@ -144,7 +144,7 @@ fn a_trial_that_says_no_or_says_nothing_is_a_refusal() {
     settings.trial_time = Duration::from_millis(300);
     let bus = Bus::new("site");
     let image = image().with_program(&program).with_folder(folder.path().join("in"));
-    Restart::new(image, Inherited::nothing()).settings(settings).subscribe(&bus).unwrap();
+    Restart::new(image, Inherited::nothing()).settings(settings).subscribe(&bus);
     bus.start().unwrap();
     let said = bus.restart().unwrap_err().to_string();
     assert!(said.contains("had not ended in time and was killed"), "{said}");
@@ -171,7 +171,7 @@ fn a_failed_exec_leaves_everything_to_the_next_bus() {
         let listener = TcpListener::from(item.into_descriptor().unwrap());
         assert_eq!(listener.local_addr().unwrap(), address, "round {round}");
         let bus = Bus::new("site");
-        Restart::new(image().with_program(&program), inherited.clone()).subscribe(&bus).unwrap();
+        Restart::new(image().with_program(&program), inherited.clone()).subscribe(&bus);
         bus.on(EXIT).unwrap().subscribe("listener", move |exiting| {
             exiting.hand_on(Item::new("listener", "http").with_descriptor(listener.try_clone()?));
             Ok(())

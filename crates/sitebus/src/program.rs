@@ -17,7 +17,6 @@ mod statuses;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use self::args::{Args, Command};
 use self::prelude::Prelude;
@@ -165,12 +164,6 @@ impl Program {
     fn version_line(&self) -> String {
         let sitebus = || format!("made with sitebus {}", env!("CARGO_PKG_VERSION"));
         self.version.clone().unwrap_or_else(sitebus)
-    }
-
-    /// The application of a route; the file has been checked against the same list.
-    fn application(apps: &Arc<BTreeMap<String, App>>) -> impl Fn(&str) -> Option<App> {
-        let apps = Arc::clone(apps);
-        move |name| apps.get(name).cloned()
     }
 }
 

@@ -39,7 +39,6 @@
 
 mod check;
 mod explain;
-mod fields;
 mod file;
 mod init;
 mod known;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sitebus_bus::{Commit, Graceful, Handle, Level, Plugin, Priority, STATE, TopicClash};
+use sitebus_bus::{Commit, Graceful, Handle, Level, Plugin, Priority};
 
 use crate::herald::Herald;
 use crate::voice::Voice;
@@ -46,13 +46,10 @@ impl Systemd {
 
     /// From now on the manager is told. Only for one bus of a process: the manager takes all that is said for the life of the
     /// one service.
-    ///
-    /// # Errors
-    /// None on a bus whose `state` channel is the built-in one.
-    pub fn subscribe(self, bus: &Handle) -> Result<Subscribed, TopicClash> {
+    pub fn subscribe(self, bus: &Handle) -> Subscribed {
         let plugin = bus.plugin("systemd");
         let Some(address) = self.environment.notify_socket() else {
-            return Ok(Subscribed { plugin, herald: None });
+            return Subscribed { plugin, herald: None };
         };
         let voice = match Voice::open(address) {
             Ok(voice) => voice,
@@ -62,19 +59,19 @@ impl Systemd {
                      Type=notify it will end the site"
                 );
                 plugin.log(Level::Warn, said);
-                return Ok(Subscribed { plugin, herald: None });
+                return Subscribed { plugin, herald: None };
             }
         };
         let watchdog = self.environment.watchdog();
         let herald = Arc::new(Herald::new(plugin.clone(), voice, watchdog, self.settings));
-        listen(&plugin, &herald, watchdog)?;
-        Ok(Subscribed { plugin, herald: Some(herald) })
+        listen(&plugin, &herald, watchdog);
+        Subscribed { plugin, herald: Some(herald) }
     }
 }
 
-fn listen(plugin: &Plugin, herald: &Arc<Herald>, watchdog: Option<Duration>) -> Result<(), TopicClash> {
+fn listen(plugin: &Plugin, herald: &Arc<Herald>, watchdog: Option<Duration>) {
     let tells = Arc::clone(herald);
-    plugin.subscribe(STATE, FIRST, move |state| tells.entered(*state))?;
+    plugin.on_state(FIRST, move |state| tells.entered(*state));
     let speaks = Arc::clone(herald);
     plugin.on_start(FIRST, move |_| match speaks.run() {
         // Without its beat the manager would kill the site; without the rest it only knows less.
@@ -88,7 +85,6 @@ fn listen(plugin: &Plugin, herald: &Arc<Herald>, watchdog: Option<Duration>) -> 
     plugin.on_graceful(LAST, move |reload| Ok(end(&ends, reload)));
     let leaves = Arc::clone(herald);
     plugin.on_exit(LAST, move |exiting| leaves.end(exiting.exit().is_restart()));
-    Ok(())
 }
 
 /// The commits are run in the order of their listeners, so this one only notes that it comes to that: the last one of them

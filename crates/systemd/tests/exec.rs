@@ -49,7 +49,7 @@ fn serve(listen: &str) {
         format!("image {number}, {for_one} variables, manager: {}", environment.waits_for_readiness());
 
     let bus = Bus::new("site");
-    Systemd::new(&environment).subscribe(&bus).unwrap();
+    Systemd::new(&environment).subscribe(&bus);
     let asks = bus.handle();
     let _server = Http::new("http")
         .listen(listen)

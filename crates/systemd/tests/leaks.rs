@@ -11,7 +11,7 @@ fn live(manager: &NotifySocket) {
     let environment =
         Environment::nothing().with_notify_socket(manager.address()).with_watchdog(Duration::from_millis(2));
     let bus = Bus::new("site");
-    let _systemd = Systemd::new(&environment).subscribe(&bus).unwrap();
+    let _systemd = Systemd::new(&environment).subscribe(&bus);
     bus.start().unwrap();
     bus.graceful().unwrap();
     bus.exit().unwrap();

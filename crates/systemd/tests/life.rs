@@ -34,7 +34,7 @@ fn site_with(manager: NotifySocket, settings: Settings, change: impl Fn(Environm
     manager.hear_only(std::process::id());
     let environment = change(Environment::nothing().with_notify_socket(manager.address()));
     let bus = Bus::new("site");
-    let systemd = Systemd::new(&environment).settings(settings).subscribe(&bus).unwrap();
+    let systemd = Systemd::new(&environment).settings(settings).subscribe(&bus);
     assert!(systemd.is_heard());
     Site { bus, manager, _systemd: systemd }
 }
@@ -160,7 +160,7 @@ fn a_restart_is_a_reload_that_the_next_image_ends() {
     assert!(site.bus.block().is_restart());
     let next = Bus::new("next");
     let environment = Environment::nothing().with_notify_socket(site.manager.address());
-    let _systemd = Systemd::new(&environment).settings(quiet()).subscribe(&next).unwrap();
+    let _systemd = Systemd::new(&environment).settings(quiet()).subscribe(&next);
     next.start().unwrap();
     next.exit().unwrap();
     assert_eq!(site.said("STOPPING"), ["READY=1", RELOADING, "READY=1", "STOPPING=1"]);
@@ -263,7 +263,7 @@ fn the_watchdog_hears_twice_as_often_as_it_asks() {
 #[test]
 fn without_a_manager_nothing_is_done() {
     let bus = Bus::new("site");
-    let systemd = Systemd::new(&Environment::nothing()).subscribe(&bus).unwrap();
+    let systemd = Systemd::new(&Environment::nothing()).subscribe(&bus);
     assert!(!systemd.is_heard());
     assert!(bus.channels().iter().all(|channel| channel.listeners.is_empty()));
     systemd.unsubscribe();
@@ -287,7 +287,7 @@ fn a_manager_that_is_gone_is_complained_of_once_and_the_site_goes_on() {
     let environment = Environment::nothing()
         .with_notify_socket("/nonexistent/notify")
         .with_watchdog(Duration::from_millis(2));
-    let _systemd = Systemd::new(&environment).subscribe(&bus).unwrap();
+    let _systemd = Systemd::new(&environment).subscribe(&bus);
     bus.start().unwrap();
     bus.graceful().unwrap();
     bus.exit().unwrap();
@@ -301,7 +301,7 @@ fn an_address_that_is_none_is_complained_of_and_the_site_goes_on() {
     let bus = Bus::new("site");
     let log = complaints(&bus);
     let environment = Environment::nothing().with_notify_socket("vsock:2:1");
-    assert!(!Systemd::new(&environment).subscribe(&bus).unwrap().is_heard());
+    assert!(!Systemd::new(&environment).subscribe(&bus).is_heard());
     bus.start().unwrap();
     assert!(log.lock().unwrap()[0].contains("vsock:2:1"));
 }
@@ -316,7 +316,7 @@ fn a_manager_that_does_not_read_holds_nobody_up_and_hears_it_later() {
     while filler.send_to(b"N=1", &path).is_ok() {}
     let bus = Bus::new("site");
     let environment = Environment::nothing().with_notify_socket(path);
-    let _systemd = Systemd::new(&environment).settings(quiet()).subscribe(&bus).unwrap();
+    let _systemd = Systemd::new(&environment).settings(quiet()).subscribe(&bus);
     bus.start().unwrap();
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut bytes = [0; 100];

@@ -76,7 +76,7 @@ fn serve(listen: &str) {
     environment.give_listeners_to(&inherited);
     let bus = Bus::new("site");
     let _signals = Signals::default().subscribe(&bus).unwrap();
-    Systemd::new(&environment).subscribe(&bus).unwrap();
+    Systemd::new(&environment).subscribe(&bus);
     bus.plugin("gate").on_start(Priority::DEFAULT, |_| {
         let Ok(mut gate) = File::open("/run/gate") else { return Ok(()) };
         let mut said = String::new();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use sitebus::tasks::Threads;
-use sitebus::{Commit, Handle, Level, Priority, STATE, State, priority, topics};
+use sitebus::{Commit, Handle, Level, Priority, State, priority, topics};
 
 /// As early as in the case that it is for: before everybody else.
 const FIRST: Priority = Priority::new(6);
@@ -53,7 +53,7 @@ impl Dependency {
         plugin.subscribe(topics::START_THREAD, Priority::DEFAULT, move |id| holds.note(*id, true))?;
         plugin.subscribe(topics::STOP_THREAD, Priority::DEFAULT, move |id| lets_go.note(*id, false))?;
         let (told, log) = (us(), plugin.clone());
-        plugin.subscribe(STATE, Priority::DEFAULT, move |state| log.log(Level::Info, told.line(*state)))?;
+        plugin.on_state(Priority::DEFAULT, move |state| log.log(Level::Info, told.line(*state)));
         Ok(dependency)
     }
 

@@ -67,7 +67,7 @@ impl Prelude {
         }
         PidFile::new(pidfile::Settings::at("site.pid"))?.inherit(&self.inherited).subscribe(&bus);
         let signals = self.take_signals(&bus)?;
-        Restart::new(self.image.clone(), self.inherited.clone()).subscribe(&bus)?;
+        Restart::new(self.image.clone(), self.inherited.clone()).subscribe(&bus);
         if let Some(path) = &self.wishes.watch {
             let mut settings = autoreload::Settings::of([path]);
             settings.program = autoreload::Program::Unwatched;

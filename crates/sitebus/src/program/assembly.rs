@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Program;
+use super::args::SiteArgs;
 use crate::front::{App, Front};
 use crate::privileges::Privileges;
 use crate::signals::{Action, Signal};
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) pidfile: Option<pidfile::Settings>,
     pub(crate) privileges: privileges::Settings,
+    /// The user and the group that the site will run as, if it becomes somebody else: what is made before is theirs.
+    pub(crate) owner: Option<(u32, u32)>,
     /// None unless files are to be watched.
     pub(crate) autoreload: Option<autoreload::Settings>,
     pub(crate) systemd: systemd::Settings,
@@ -51,6 +53,10 @@ pub(crate) struct Plan {
 }
 
 impl Source {
+    pub(crate) fn new(known: Known, apps: BTreeMap<String, App>, site: SiteArgs, autoreload: bool) -> Source {
+        Source { path: site.file, overrides: site.set, known, apps: Arc::new(apps), autoreload }
+    }
+
     /// The command line by which another process checks the same file.
     pub(crate) fn check_arguments(&self) -> Vec<OsString> {
         let overrides = self.overrides.iter().flat_map(|set| ["--set", set]);
@@ -69,18 +75,21 @@ impl Source {
         let signals = section::<SignalsSection>(&file, "signals")?;
         let daemon = section::<DaemonSection>(&file, "daemon")?;
         let pidfile = file.section::<PidfileSection>("pidfile")?;
-        let privileges = section::<PrivilegesSection>(&file, "privileges")?;
+        let privileges = section::<PrivilegesSection>(&file, "privileges")?.settings();
+        // The section has been checked; a user who is gone since is reported by the plugin.
+        let owner = Privileges::new(privileges.clone()).ok().and_then(|privileges| privileges.owner());
         let autoreload = section::<AutoreloadSection>(&file, "autoreload")?;
         let folder = file.folder();
         let name = site.name.as_ref().map_or_else(|| name_of(&self.path), |name| name.to_string());
         let state = state_of(folder, site.state.as_ref().map(|state| state.as_path()), &name);
         let watched = self.autoreload || autoreload.enabled == Some(true);
         Ok(Plan {
-            log: log_settings(&log, &privileges, folder),
-            daemon: daemon.settings(folder, &state),
+            log: log_settings(&log, folder, owner),
+            daemon: daemon_settings(&daemon, folder, &state, owner),
             start_timeout: daemon.timeout.map(Period::get),
             pidfile: pidfile.map(|section| section.settings(folder)),
-            privileges: privileges.settings(),
+            privileges,
+            owner,
             systemd: section::<SystemdSection>(&file, "systemd")?.settings(),
             autoreload: watched.then(|| self.watched(&autoreload, &file, &state)),
             state,
@@ -102,9 +111,19 @@ impl Source {
     }
 
     fn front(&self, routes: &RouteSections, file: &SiteFile) -> Result<Front, Report> {
-        let built = routes.routes(file.folder(), Program::application(&self.apps)).build();
+        let apps = Arc::clone(&self.apps);
+        let routes = routes.routes(file.folder(), move |name| apps.get(name).cloned());
         // Checked a moment ago; a folder may have gone since.
-        built.map_err(|errors| file.complain(crate::site::Problem::nowhere(errors.to_string())))
+        routes.build().map_err(|errors| file.complain(crate::site::Problem::nowhere(errors.to_string())))
+    }
+}
+
+impl Plan {
+    /// What the bus may take for a start, or for one that fails and is undone.
+    pub(crate) fn start_time(&self) -> Duration {
+        let limits = &self.limits;
+        let all = [limits.start.total, limits.stop.total, limits.exit.total, limits.join];
+        all.into_iter().fold(Duration::ZERO, Duration::saturating_add)
     }
 }
 
@@ -131,10 +150,21 @@ fn http_settings(http: &HttpSection, log: &LogSection, folder: &Path) -> http::S
 }
 
 /// A new log file belongs to whom the site will run as, so that it can be opened again.
-fn log_settings(log: &LogSection, privileges: &PrivilegesSection, folder: &Path) -> log::Settings {
+fn log_settings(log: &LogSection, folder: &Path, owner: Option<(u32, u32)>) -> log::Settings {
     let mut settings = log.settings(folder);
-    // The section has been checked; a user who is gone since is reported by the plugin.
-    settings.owner = Privileges::new(privileges.settings()).ok().and_then(|privileges| privileges.owner());
+    settings.owner = owner;
+    settings
+}
+
+/// The same for the file that a daemon writes to.
+fn daemon_settings(
+    daemon: &DaemonSection,
+    folder: &Path,
+    state: &Path,
+    owner: Option<(u32, u32)>,
+) -> daemonize::Settings {
+    let mut settings = daemon.settings(folder, state);
+    settings.owner = owner;
     settings
 }
 

@@ -2,17 +2,15 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use super::args::SiteArgs;
 use super::assembly::{Plan, Source};
-use super::{BAD_USAGE, Program, state};
+use super::statuses::BAD_USAGE;
+use super::{Program, state};
 use crate::site::{Problem, Report, SiteSection};
 
 pub(crate) fn check(program: Program, args: SiteArgs, json: bool) -> ExitCode {
-    let Program { known, apps, .. } = program;
-    let source =
-        Source { path: args.file, overrides: args.set, known, apps: Arc::new(apps), autoreload: false };
+    let source = Source::new(program.known, program.apps, args, false);
     // Printing can fail only where nobody reads.
     match source.read() {
         Ok(site) => {

@@ -14,7 +14,6 @@ mod target;
 use std::process::ExitCode;
 
 pub(crate) use self::answer::Answer;
-pub(crate) use self::start::daemon_settings;
 
 use self::args::{Generate, OperatorCommand};
 use super::Program;

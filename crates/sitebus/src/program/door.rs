@@ -1,10 +1,11 @@
 //! The control socket of a running site, in its state folder: where the commands of an operator come in.
 
-use std::os::unix::fs::chown;
+use std::os::unix::fs::lchown;
 use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::state::not_given;
 use crate::Handle;
 use crate::control::{Control, Settings};
 use crate::os::parcel::Inherited;
@@ -36,8 +37,8 @@ impl Door<'_> {
         let opened = control.subscribe(bus)?;
         if let Some((user, group)) = self.owner {
             let path = opened.path();
-            chown(path, Some(user), Some(group))
-                .with_context(|| format!("{} could not be given to user {user}", path.display()))?;
+            // The folder may be that user's already: a link that they put in its place leads nowhere.
+            lchown(path, Some(user), Some(group)).with_context(|| not_given(path, user))?;
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::ensure;
 
 use super::assembly::{Plan, Source};
-use super::commands::daemon_settings;
 use super::sections::Offer;
 use super::state::StateFolder;
 use crate::front::Swap;
@@ -62,7 +61,7 @@ impl Reload {
         for offer in &self.offers {
             offer(&site.file, reload)?;
         }
-        reload.offer(daemon_settings(&site)?);
+        reload.offer(site.daemon);
         if let Some(settings) = site.http {
             reload.offer(settings);
         }

@@ -11,7 +11,8 @@ use super::door::Door;
 use super::prelude::Prelude;
 use super::sections::{Attach, Joined};
 use super::state::StateFolder;
-use super::{BAD_USAGE, FAILED, Program, reload};
+use super::statuses::{BAD_USAGE, FAILED};
+use super::{Program, reload};
 use crate::autoreload::Autoreload;
 use crate::daemonize::Daemon;
 use crate::front::Swap;
@@ -58,13 +59,7 @@ impl<'a> Site<'a> {
     ) -> Result<(Site<'a>, Plan), Report> {
         let version = program.version_line();
         let Program { known, apps, sections, plugins, .. } = program;
-        let source = Arc::new(Source {
-            path: args.site.file,
-            overrides: args.site.set,
-            known,
-            apps: Arc::new(apps),
-            autoreload: args.autoreload,
-        });
+        let source = Arc::new(Source::new(known, apps, args.site, args.autoreload));
         let plan = source.read()?;
         Ok((Site { source, version, sections, plugins, prelude, daemon: None, log }, plan))
     }
@@ -123,9 +118,9 @@ impl Site<'_> {
 
     fn run_one(&self, plan: &Plan, failed_restart: Option<String>) -> anyhow::Result<Exit> {
         let inherited = &self.prelude.inherited;
-        // Held to the end of this function: the folder is given back when everything else is over.
         let privileges = Privileges::new(plan.privileges.clone())?;
-        let state = Arc::new(StateFolder::take(plan, inherited, privileges.owner())?);
+        // Listeners hold it until the bus is dropped: the folder is given back when everything else is over.
+        let state = Arc::new(StateFolder::take(plan, inherited)?);
         let bus = Bus::builder(plan.name.as_str()).limits(plan.limits).build();
         if let Some(log) = self.log {
             log.subscribe(&bus)?;
@@ -134,7 +129,7 @@ impl Site<'_> {
         if let Some(daemon) = &self.daemon {
             daemon.subscribe(&bus)?;
         }
-        let (version, owner) = (self.version.as_str(), privileges.owner());
+        let (version, owner) = (self.version.as_str(), plan.owner);
         Door { state: state.path(), version, owner, inherited, failed_restart }.open(&bus)?;
         if let Some(settings) = &plan.pidfile {
             PidFile::new(settings.clone())?.inherit(inherited).subscribe(&bus);
@@ -143,9 +138,9 @@ impl Site<'_> {
         Signals::new(plan.signals.clone().process_ends()).subscribe(&bus)?;
         // Only now: whoever started us, or the image before this one, may have them wait for somebody who hears them.
         signal::unblock(plan.signals.actions().map(|(signal, _)| signal))?;
-        Systemd::new(&self.prelude.systemd).settings(plan.systemd).subscribe(&bus)?;
+        Systemd::new(&self.prelude.systemd).settings(plan.systemd).subscribe(&bus);
         let trial = restart::Settings::default().trial(self.source.check_arguments());
-        Restart::new(self.prelude.image.clone(), inherited.clone()).settings(trial).subscribe(&bus)?;
+        Restart::new(self.prelude.image.clone(), inherited.clone()).settings(trial).subscribe(&bus);
 
         let routes = Swap::new(plan.front.clone());
         if let Some(settings) = &plan.http {

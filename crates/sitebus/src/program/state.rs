@@ -3,8 +3,7 @@
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{DirBuilderExt as _, fchown, lchown};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::os::access::may_write;
 use crate::os::claim::{Claim, ClaimError};
 use crate::os::lock::{Lock, LockError};
 use crate::os::parcel::{Inherited, Item};
-use crate::{Exiting, Handle, RESTART, priority};
+use crate::{Exiting, Handle, priority};
 
 /// What the items are that a restart hands on, each with the folder as its name.
 const LOCK: &str = "state lock";
@@ -30,20 +29,18 @@ pub(crate) struct StateFolder {
 
 impl StateFolder {
     /// Makes the folder if it is missing, and takes it, or goes on with what the image before this one had.
-    ///
-    /// `owner` is the user and the group that the site will run as: what is new is given to them.
-    pub(crate) fn take(
-        site: &Plan,
-        inherited: &Inherited,
-        owner: Option<(u32, u32)>,
-    ) -> anyhow::Result<StateFolder> {
+    pub(crate) fn take(site: &Plan, inherited: &Inherited) -> anyhow::Result<StateFolder> {
         let folder = &site.state;
         if let Some(taken) = StateFolder::inherit(folder, inherited) {
             return Ok(taken);
         }
-        StateFolder::make(folder, owner)?;
+        StateFolder::make(folder, site.owner)?;
         let lock = Lock::take_with_mode(folder.join("lock"), 0o600).map_err(|error| refusal(site, error))?;
-        give(&[lock.path()], owner)?;
+        if let Some((user, group)) = site.owner {
+            // By its descriptor: whoever may write to the folder could put another file under the path by now.
+            let given = fchown(&lock, Some(user), Some(group));
+            given.with_context(|| not_given(lock.path(), user))?;
+        }
         Ok(StateFolder { claim: claim(site)?, lock })
     }
 
@@ -55,7 +52,10 @@ impl StateFolder {
             let folder = folder.display();
             format!("the state folder {folder} could not be made; name another one with `state` in [site]")
         })?;
-        give(&ours, owner)
+        let Some((user, group)) = owner else { return Ok(()) };
+        // Never through a link: whoever may write to the folder above could have it lead anywhere.
+        ours.iter()
+            .try_for_each(|path| lchown(path, Some(user), Some(group)).with_context(|| not_given(path, user)))
     }
 
     /// What was handed on is good as long as nobody has removed it meanwhile.
@@ -71,8 +71,7 @@ impl StateFolder {
     pub(crate) fn subscribe(folder: &Arc<StateFolder>, bus: &Handle) {
         let plugin = bus.plugin("state");
         let path = folder.path().to_owned();
-        // The topic is the bus's own, so its types are these.
-        let _ = plugin.subscribe(RESTART, priority::SITE, move |_| {
+        plugin.on_restart(priority::SITE, move |_| {
             obstacle(&path).map_or(Ok(()), |obstacle| Err(anyhow!(obstacle)))
         });
         let folder = Arc::clone(folder);
@@ -105,13 +104,8 @@ impl StateFolder {
     }
 }
 
-fn give(paths: &[&Path], owner: Option<(u32, u32)>) -> anyhow::Result<()> {
-    let Some((user, group)) = owner else { return Ok(()) };
-    paths.iter().try_for_each(|path| {
-        chown(path, Some(user), Some(group)).with_context(|| {
-            format!("{} could not be given to user {user}, as whom the site is to run", path.display())
-        })
-    })
+pub(crate) fn not_given(path: &Path, user: u32) -> String {
+    format!("{} could not be given to user {user}, as whom the site is to run", path.display())
 }
 
 fn name_of(folder: &Path) -> String {

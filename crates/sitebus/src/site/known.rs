@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::explain::header;
-use super::fields::fields_of;
 use super::file::SiteFile;
 use super::names::{list, nearest};
 use super::problem::Problem;
@@ -19,7 +18,7 @@ use super::sections::route::RouteSections;
 use super::sections::signals::SignalsSection;
 use super::sections::site::SiteSection;
 use super::sections::systemd::SystemdSection;
-use super::shape::{Shape, shape_of};
+use super::shape::{Shape, fields_of, shape_of};
 
 /// The sections and applications that a program knows. A name in the file that is not among them is a mistake.
 pub struct Known {

@@ -115,7 +115,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::site::fields::fields_of;
+    use crate::site::shape::fields_of;
     use crate::site::words::WORDS;
     use crate::site::{HttpSection, Section, SiteFile};
 
@@ -146,6 +146,7 @@ mod tests {
         assert!(fields_of::<HttpSection>().contains(&"listen"));
         let explained: BTreeSet<String> = WORDS.iter().map(|word| word.key.to_owned()).collect();
         assert_eq!(explained, found, "write into words.rs what each key means, and nothing of others");
+        assert_eq!(explained.len(), WORDS.len(), "write it once");
     }
 
     #[test]

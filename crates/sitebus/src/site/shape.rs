@@ -51,13 +51,22 @@ const DEEPEST: usize = 16;
 
 /// The shape of a section.
 pub(super) fn shape_of<T: Section>() -> Shape {
-    let ask = |path: &[Step]| {
-        let seen = RefCell::new(None);
-        // Always fails: there is no value, only somebody who listens to what is asked for.
-        let _ = T::deserialize(Probe::new(path, &seen));
-        seen.into_inner()
-    };
-    explore(&ask, &mut Vec::new())
+    explore(&ask::<T>, &mut Vec::new())
+}
+
+/// The names of the fields of `T`, if it is a plain struct; otherwise none.
+pub(super) fn fields_of<T: Section>() -> &'static [&'static str] {
+    match ask::<T>(&[]) {
+        Some(Seen::Table(names)) => names,
+        _ => &[],
+    }
+}
+
+fn ask<T: Section>(path: &[Step]) -> Option<Seen> {
+    let seen = RefCell::new(None);
+    // Always fails: there is no value, only somebody who listens to what is asked for.
+    let _ = T::deserialize(Probe::new(path, &seen));
+    seen.into_inner()
 }
 
 fn explore(ask: &dyn Fn(&[Step]) -> Option<Seen>, path: &mut Vec<Step>) -> Shape {

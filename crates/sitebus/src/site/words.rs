@@ -112,8 +112,4 @@ pub(super) const WORDS: &[Word] = &[
     word("autoreload.command", "A command that must succeed before a change is acted on, and its arguments."),
     word("autoreload.command_timeout", "How long the command may take."),
     choice("autoreload.action", "What a change leads to. By default to a restart.", &["restart", "reload"]),
-    word("systemd", "What the service manager is told, beside that the site is ready, reloads and stops."),
-    word("systemd.watchdog", "That the process lives, if the unit has WatchdogSec=. By default it is told."),
-    word("systemd.extend", "That it needs more time, as long as the site grants it. By default it is told."),
-    word("systemd.status", "What it is doing, in words. By default it is told."),
 ];

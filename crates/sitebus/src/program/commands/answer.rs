@@ -127,6 +127,11 @@ pub(super) fn note(said: &str) {
     }
 }
 
+/// What a site says is not for the terminal to obey.
+pub(super) fn tame(said: &str) -> String {
+    said.replace(char::is_control, " ")
+}
+
 /// A count with its noun.
 pub(super) struct Many(pub(super) u64, pub(super) &'static str);
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::act::deadline;
-use super::answer::{Answer, Many};
+use super::answer::{Answer, Many, tame};
 use super::args::LookArgs;
 use super::target::Target;
 use crate::control::{Command, Outcome, Status, TimingReport, Verdict};
@@ -57,9 +57,8 @@ pub(super) fn ask_until(
 /// A name and a value in each line, and nothing of what there is not.
 fn describe(out: &mut dyn Write, status: &Status) -> io::Result<()> {
     let mut line = |name: &str, value: &str| {
-        // What plugins say is not for the terminal to obey, and may have several lines.
-        let value = value.lines().map(|line| line.replace(char::is_control, " ")).collect::<Vec<_>>();
-        writeln!(out, "  {:<12}{}", name.replace(char::is_control, " "), value.join(&format!("\n{:14}", "")))
+        let value = value.lines().map(tame).collect::<Vec<_>>(); // what plugins say may have several lines
+        writeln!(out, "  {:<12}{}", tame(name), value.join(&format!("\n{:14}", "")))
     };
     if !status.version.is_empty() {
         line("version", &status.version)?;
@@ -101,7 +100,7 @@ fn span(time: Duration) -> String {
 fn line(out: &mut dyn Write, timing: &TimingReport) -> io::Result<()> {
     let TimingReport { step, listener, took_us, outcome, .. } = timing;
     let outcome = if outcome == "done" { String::new() } else { format!("  {outcome}") };
-    let listener = listener.replace(char::is_control, " ");
+    let listener = tame(listener);
     let (whole, part) = (took_us / 1000, took_us % 1000);
     writeln!(out, "{whole:>8}.{part:03} ms  {step:<8}{listener}{outcome}")
 }

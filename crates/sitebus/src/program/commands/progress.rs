@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::answer::tame;
 use crate::control::Event;
 
 /// A phase, for the answer in JSON.
@@ -65,9 +66,4 @@ impl Progress {
         }
         if self.manner == Manner::Silent { self.phases } else { Vec::new() }
     }
-}
-
-/// What a site says is not for the terminal to obey.
-fn tame(said: &str) -> String {
-    said.replace(char::is_control, " ")
 }

@@ -10,10 +10,9 @@ use super::args::StartArgs;
 use super::look::ask_until;
 use super::target::Target;
 use crate::control::Command;
-use crate::daemonize::{Daemonize, DaemonizeError, Ending, Launcher, Output, Settings, Side};
+use crate::daemonize::{Daemonize, DaemonizeError, Ending, Launcher, Output, Side};
 use crate::log::Log;
 use crate::os::lock::Lock;
-use crate::privileges::Privileges;
 use crate::program::Program;
 use crate::program::assembly::Plan;
 use crate::program::prelude::Prelude;
@@ -21,6 +20,9 @@ use crate::program::run::Site;
 use crate::program::state::{self, StateFolder};
 use crate::program::statuses::{DONE, FAILED};
 
+/// How much longer than the site's own limits a start is waited for: the bus should be the first to notice, since it knows
+/// who overran.
+const LONGER: Duration = Duration::from_secs(10);
 /// How long a site that is STARTED may take to say where it listens.
 const A_MOMENT: Duration = Duration::from_secs(2);
 
@@ -37,7 +39,8 @@ pub(super) fn start(program: Program, args: StartArgs, prelude: Prelude, log: Op
             site.run(plan)
         }
         Ok(Side::Launcher(launcher)) => {
-            let patience = args.timeout.or(plan.start_timeout).unwrap_or_else(|| patience(&plan));
+            let patience = args.timeout.or(plan.start_timeout);
+            let patience = patience.unwrap_or_else(|| plan.start_time().saturating_add(LONGER));
             launched(&plan, launcher, patience, json)
         }
         Err(error) => Answer::new("start", "refused", FAILED, format!("{error:#}")).print(json),
@@ -47,15 +50,15 @@ pub(super) fn start(program: Program, args: StartArgs, prelude: Prelude, log: Op
 /// What is in the way is found before there are two processes, as far as it can be.
 fn leave(site: &Site<'_>, plan: &Plan) -> anyhow::Result<Side> {
     let alone = site.prelude.alone.as_ref().map_err(|error| anyhow!("{error}"))?;
-    let settings = daemon_settings(plan)?;
     // After a restart it is ours.
     let lock = plan.state.join("lock");
     let holder = Lock::holder(&lock).ok().flatten();
     if let Some(pid) = holder.filter(|pid| *pid != std::process::id()) {
         return Err(state::already_running(plan, Some(pid), &format!("holds {}", lock.display())));
     }
-    StateFolder::make(&plan.state, settings.owner)?;
-    let daemonize = Daemonize::new(settings).under(site.prelude.supervisor).inherit(&site.prelude.inherited);
+    StateFolder::make(&plan.state, plan.owner)?;
+    let daemonize = Daemonize::new(plan.daemon.clone()).under(site.prelude.supervisor);
+    let daemonize = daemonize.inherit(&site.prelude.inherited);
     match daemonize.leave(alone) {
         Err(DaemonizeError::Supervised(supervisor)) => Err(anyhow!(
             "the site '{}' does not leave the foreground: {supervisor}; give the program `run` in place of `start` there, as \
@@ -66,37 +69,21 @@ fn leave(site: &Site<'_>, plan: &Plan) -> anyhow::Result<Side> {
     }
 }
 
-/// The log file belongs to whom the site will run as, so that it can be opened again.
-pub(crate) fn daemon_settings(plan: &Plan) -> anyhow::Result<Settings> {
-    let mut settings = plan.daemon.clone();
-    settings.owner = Privileges::new(plan.privileges.clone())?.owner();
-    Ok(settings)
-}
-
-/// What the bus may take to start, or to undo that: it should be the first to notice, since it knows who overran.
-fn patience(plan: &Plan) -> Duration {
-    let limits = &plan.limits;
-    let all = [limits.start.total, limits.stop.total, limits.exit.total, limits.join];
-    all.into_iter().fold(Duration::from_secs(10), Duration::saturating_add)
-}
-
 fn launched(plan: &Plan, launcher: Launcher, patience: Duration, json: bool) -> ExitCode {
     let outcome = launcher.wait(Some(patience));
-    let result = match outcome.ending() {
-        Ending::Started => "done",
-        Ending::Overran => "timed-out",
-        _ => "failed",
-    };
     if outcome.ending() == Ending::Started {
         return started(plan, outcome.pid()).print(json);
     }
-    if json {
-        let _ = Answer::new("start", result, outcome.status(), outcome.message()).print(json);
-    }
+    let result = if outcome.ending() == Ending::Overran { "timed-out" } else { "failed" };
+    let answer = Answer::new("start", result, outcome.status(), outcome.message());
     match outcome.ending() {
-        Ending::Interrupted(_) => outcome.report(), // ends by that signal
-        _ if json => ExitCode::from(outcome.status()),
-        _ => Answer::new("start", result, outcome.status(), outcome.message()).print(json),
+        Ending::Interrupted(_) => {
+            if json {
+                let _ = answer.print(json);
+            }
+            outcome.report() // ends by that signal
+        }
+        _ => answer.print(json),
     }
 }
 

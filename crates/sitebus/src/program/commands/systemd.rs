@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::Answer;
@@ -24,15 +23,8 @@ const LONGER: Duration = Duration::from_secs(15);
 const WATCHDOG: Duration = Duration::from_secs(60);
 
 pub(super) fn generate(program: Program, name: &str, args: SystemdArgs, image: &Image) -> ExitCode {
-    let Program { known, apps, .. } = program;
     let json = args.json;
-    let source = Source {
-        path: args.site.file,
-        overrides: args.site.set,
-        known,
-        apps: Arc::new(apps),
-        autoreload: false,
-    };
+    let source = Source::new(program.known, program.apps, args.site, false);
     let plan = match source.read() {
         Ok(plan) => plan,
         Err(report) => return Answer::bad_file("generate", report, "").print(json),
@@ -54,7 +46,7 @@ pub(super) fn generate(program: Program, name: &str, args: SystemdArgs, image: &
 /// What a unit is made of, each value as it is.
 struct Unit<'a> {
     plan: &'a Plan,
-    program: &'a str,
+    program: String,
     file: String,
     folder: String,
     overrides: &'a [String],
@@ -65,7 +57,7 @@ impl<'a> Unit<'a> {
     fn of(
         plan: &'a Plan,
         overrides: &'a [String],
-        image: &'a Image,
+        image: &Image,
         user: Option<String>,
     ) -> Result<Unit<'a>, String> {
         let file = std::path::absolute(plan.file.path()).unwrap_or_else(|_| plan.file.path().to_owned());
@@ -75,14 +67,10 @@ impl<'a> Unit<'a> {
                 format!("the path {} cannot stand in a unit: rename it to plain text", path.display())
             })
         };
-        let program = image.program().to_str().filter(|path| !path.contains(char::is_control));
-        let program = program.ok_or_else(|| {
-            format!("the path {} cannot stand in a unit: rename it to plain text", image.program().display())
-        })?;
         if let Some(odd) = overrides.iter().find(|set| set.contains(char::is_control)) {
             return Err(format!("--set {odd:?} cannot stand in a unit: write it into the site file"));
         }
-        let (file, folder) = (text(&file)?, text(plan.file.folder())?);
+        let (program, file, folder) = (text(image.program())?, text(&file)?, text(plan.file.folder())?);
         // Who drops privileges needs them first.
         let own = if plan.privileges.user.is_none() { ordinary_user() } else { None };
         Ok(Unit { plan, program, file, folder, overrides, user: user.or(own) })
@@ -195,8 +183,11 @@ impl<'a> Unit<'a> {
 
     fn command(&self, command: &str, more: &[&str]) -> String {
         let overrides = self.overrides.iter().flat_map(|set| ["--set", set]);
-        let words: Vec<&str> =
-            [self.program, command].into_iter().chain(more.iter().copied()).chain(overrides).collect();
+        let words: Vec<&str> = [self.program.as_str(), command]
+            .into_iter()
+            .chain(more.iter().copied())
+            .chain(overrides)
+            .collect();
         let words: Vec<&str> = words.into_iter().chain([self.file.as_str()]).collect();
         // Without this, `$` would begin a variable.
         let prefix = if words.iter().any(|word| word.contains('$')) { ":" } else { "" };
@@ -205,8 +196,7 @@ impl<'a> Unit<'a> {
     }
 
     fn start(&self) -> Duration {
-        let limits = &self.plan.limits;
-        sum([limits.start.total, limits.stop.total, limits.exit.total, limits.join, LONGER])
+        self.plan.start_time().saturating_add(LONGER)
     }
 
     fn stop(&self) -> Duration {
