@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::{Method, Request, Response, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::access::Line;
@@ -40,6 +41,9 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Ask<S> {
             self.config.access_log.then(|| Line::begin(&self.slot.site.access, self.slot.peer, &request));
         let told = Told { flight, line, connects: request.method() == Method::CONNECT };
         let (head, incoming) = request.into_parts();
+        if self.http1 && !has_body && self.slot.calls() == 1 && is_the_last(&head.headers) {
+            self.slot.peer_says_close();
+        }
         if !host::is_proper(head.version, &head.headers) {
             return Answer::refuse(StatusCode::BAD_REQUEST, told);
         }
@@ -48,4 +52,10 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Ask<S> {
             None => Answer::refuse(StatusCode::PAYLOAD_TOO_LARGE, told),
         }
     }
+}
+
+/// Looked for in first requests only: who keeps a connection for a second one does not often say goodbye, and it would cost
+/// every request.
+fn is_the_last(headers: &HeaderMap) -> bool {
+    headers.get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
 }

@@ -35,7 +35,7 @@ pub(crate) async fn close(mut io: Io, unread: &[u8], ended: Ended, limits: &Limi
         Ended::Late => say_once(&mut io, TOO_LATE).await,
         Ended::Broken(_) | Ended::Done => {}
     }
-    if io.stream().end_writing().is_err() || !needs_lingering(&io, unread, limits) {
+    if !needs_lingering(&io, unread, limits) || io.stream().end_writing().is_err() {
         return;
     }
     let began = io.slot().idle_since().unwrap_or_else(Instant::now);
@@ -68,7 +68,9 @@ fn needs_lingering(io: &Io, unread: &[u8], limits: &Limits) -> bool {
     }
     let long_idle = slot.idle_since().is_some_and(|since| since.elapsed() >= SETTLED.min(limits.linger));
     let nothing_pending = slot.phase() == Phase::Idle && unread.is_empty() && !io.has_ahead();
-    !(nothing_pending && (slot.peer_has_ended() || long_idle))
+    // After `Connection: close` a client must not send anything (RFC 9112, 9.6).
+    let nothing_comes = slot.peer_has_ended() || slot.peer_has_said_close() || long_idle;
+    !(nothing_pending && nothing_comes)
 }
 
 /// Until the peer ends, or an order comes.

@@ -49,6 +49,8 @@ pub(crate) struct Slot {
     body_open: AtomicBool,
     upgraded: AtomicBool,
     closing: AtomicBool,
+    /// The peer has said that it sends nothing more.
+    said_close: AtomicBool,
     moved: AtomicU32,
     /// Nanoseconds after `opened`.
     idle_since: AtomicU64,
@@ -83,6 +85,7 @@ impl Slot {
             body_open: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            said_close: AtomicBool::new(false),
             moved: AtomicU32::new(0),
             idle_since: AtomicU64::new(0),
         }
@@ -207,6 +210,10 @@ impl Slot {
         self.body_open.store(false, Ordering::Release);
     }
 
+    pub(crate) fn peer_says_close(&self) {
+        self.said_close.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn upgrade(&self) {
         self.upgraded.store(true, Ordering::Release);
     }
@@ -260,6 +267,10 @@ impl Slot {
     #[inline]
     pub(crate) fn peer_has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn peer_has_said_close(&self) -> bool {
+        self.said_close.load(Ordering::Relaxed)
     }
 
     // ---- who is idle

@@ -130,3 +130,31 @@ fn while_all_are_busy_newcomers_wait_for_their_turn() {
     }
     assert!(site.server.connections() <= 2);
 }
+
+#[test]
+fn a_client_that_has_promised_to_send_nothing_more_costs_no_place_after_its_answer_and_any_other_does() {
+    let mut limits = room_for(10);
+    limits.linger = Duration::from_secs(3600);
+    let http = Http::new("http").answer(|_| {
+        let mut response = Response::new(Body::from("last"));
+        response.headers_mut().insert("connection", http::HeaderValue::from_static("close"));
+        response
+    });
+    let site = start(http.limits(limits));
+    let ask = |request: &str| {
+        let mut client = site.connect();
+        client.send(request);
+        assert_eq!(client.answer().text(), "last");
+        assert!(client.rest().is_empty());
+        client
+    };
+    let _promises = ask("GET / HTTP/1.1\r\nhost: a\r\nConnection: Close\r\n\r\n");
+    site.wait_for_connections(0);
+    let others = [
+        ask("GET / HTTP/1.1\r\nhost: a\r\n\r\n"),
+        ask("POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 4\r\n\r\nbo"),
+    ];
+    assert_eq!(site.server.connections(), 2);
+    drop(others);
+    site.wait_for_connections(0);
+}
