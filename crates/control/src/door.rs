@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use sitebus_os::local::{self, Found};
 use sitebus_os::parcel::Item;
 
+use crate::error::ControlError;
 use crate::inheritance::{self, FoundSocket};
-use crate::plugin::ControlError;
 
 /// How often somebody else may get ahead of us.
 const TRIES: usize = 8;

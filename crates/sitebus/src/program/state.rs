@@ -167,3 +167,36 @@ pub(crate) fn already_running(site: &Plan, by: Option<u32>, how: &str) -> anyhow
         site.name
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+    #![allow(clippy::print_stderr, reason = "says what is left out")]
+
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+
+    use super::StateFolder;
+    use crate::os::peer::our_user;
+
+    #[test]
+    fn what_a_link_in_place_of_the_state_folder_leads_to_is_not_given_away() {
+        if our_user() != 0 {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI runs this as root");
+            eprintln!("left out: only root can give a folder away");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, state) = (folder.path().join("etc"), folder.path().join("site/state"));
+        fs::create_dir(&elsewhere).unwrap();
+        let owner = Some((61234, 61235));
+        StateFolder::make(&state, owner).unwrap();
+        let made = fs::metadata(&state).unwrap();
+        assert_eq!((made.uid(), made.gid()), (61234, 61235));
+
+        fs::remove_dir(&state).unwrap();
+        symlink(&elsewhere, &state).unwrap();
+        StateFolder::make(&state, owner).unwrap();
+        assert_eq!(fs::metadata(&elsewhere).unwrap().uid(), 0);
+    }
+}
