@@ -135,12 +135,14 @@ fn signals_through_a_whole_stop_do_not_keep_it_from_ending() {
     for seed in 0..6 {
         let folder = Folder::small();
         let site = Site::start(program!(), &folder);
+        let only_told = seed % 2 == 0;
         thread::scope(|scope| {
             scope.spawn(|| {
                 let told = run(program!(), folder.path(), &["stop"]);
-                assert_eq!(told.code, Some(0), "{told:?}");
+                // Told to end by signals too, it may be gone before it is asked, or before it has answered.
+                assert!(told.code == Some(0) || !only_told && matches!(told.code, Some(1 | 4)), "{told:?}");
             });
-            spray(site.child(), 4, 40, if seed % 2 == 0 { &TELLING } else { &all }, seed);
+            spray(site.child(), 4, 40, if only_told { &TELLING } else { &all }, seed);
         });
         ends_truly(&site, &ENDING);
         nobody_is_left_in(folder.path());

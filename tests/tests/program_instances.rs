@@ -1,12 +1,12 @@
 //! One site, one process: the state folder and its lock.
 #![allow(missing_docs)]
-#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
+use sitebus_testkit::left_out;
 use sitebus_tests::{Ended, Folder, Site, as_an_ordinary_user, program, run, wait_until};
 
 #[track_caller]
@@ -118,7 +118,7 @@ fn a_state_folder_that_may_not_be_written_is_named_with_the_cure() {
     fs::create_dir(folder.at("locked")).unwrap();
     fs::set_permissions(folder.at("locked"), fs::Permissions::from_mode(0o555)).unwrap();
     let Some(words) = as_an_ordinary_user(program!(), &folder) else {
-        return eprintln!("skipped: nobody else than root can be had here, and root may write everywhere");
+        return left_out("nobody else than root can be had here, and root may write everywhere");
     };
     for state in ["locked", "locked/inner"] {
         let mut command = Command::new(&words[0]);

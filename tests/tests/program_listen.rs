@@ -1,6 +1,5 @@
 //! Where a site listens, and what it says when it cannot.
 #![allow(missing_docs)]
-#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::ffi::OsStr;
@@ -11,6 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 
+use sitebus_testkit::left_out;
 use sitebus_tests::{Connection, Ended, Folder, Site, as_an_ordinary_user, get, own_program, program, run};
 
 fn listening_on(addresses: &str) -> Folder {
@@ -152,7 +152,7 @@ fn a_unix_socket_in_a_folder_that_may_not_be_written_is_refused_with_the_cure() 
     fs::create_dir(folder.at("locked")).unwrap();
     fs::set_permissions(folder.at("locked"), fs::Permissions::from_mode(0o555)).unwrap();
     let Some(words) = as_an_ordinary_user(program!(), &folder) else {
-        return eprintln!("skipped: nobody else than root can be had here, and root may write everywhere");
+        return left_out("nobody else than root can be had here, and root may write everywhere");
     };
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).arg("run");
@@ -166,11 +166,11 @@ fn a_privileged_port_is_refused_to_an_ordinary_user_with_the_cure() {
     const PORT: u16 = 1;
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
     if first.trim().parse::<u16>().is_ok_and(|first| first <= PORT) {
-        return eprintln!("skipped: every port is free to everybody on this machine");
+        return left_out("every port is free to everybody on this machine");
     }
     let folder = listening_on(&format!("\"127.0.0.1:{PORT}\""));
     let Some(words) = as_an_ordinary_user(program!(), &folder) else {
-        return eprintln!("skipped: nobody else than root can be had here");
+        return left_out("nobody else than root can be had here");
     };
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).arg("run");
@@ -182,7 +182,7 @@ fn a_privileged_port_is_refused_to_an_ordinary_user_with_the_cure() {
 #[test]
 fn ipv6_is_served_beside_ipv4() {
     if TcpListener::bind("[::1]:0").is_err() {
-        return eprintln!("skipped: this machine has no IPv6");
+        return left_out("this machine has no IPv6");
     }
     let folder = listening_on("\"127.0.0.1:0\", \"[::1]:0\"");
     let site = Site::start(program!(), &folder);

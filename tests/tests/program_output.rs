@@ -1,6 +1,5 @@
 //! What a site writes: lines that say who speaks, that nobody can forge, and that never hold up the site.
 #![allow(missing_docs)]
-#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::io::{BufRead, BufReader, Read};
@@ -10,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use sitebus_testkit::Load;
+use sitebus_testkit::{Load, left_out};
 use sitebus_tests::{Connection, Folder, SOON, Site, get, own_program, program, run, wait_until};
 
 fn logging() -> Folder {
@@ -273,7 +272,7 @@ fn all_three_standard_streams_may_be_closed() {
 #[test]
 fn a_log_on_a_full_disk_holds_up_nothing() {
     if !std::path::Path::new("/dev/full").exists() {
-        return eprintln!("skipped: this system has no /dev/full");
+        return left_out("this system has no /dev/full");
     }
     let folder = logging();
     folder.write("site.toml", folder.read("site.toml").replace("127.0.0.1:0", "unix:site.sock"));

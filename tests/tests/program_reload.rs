@@ -1,13 +1,12 @@
 //! Reloads of a site under load: nothing is lost, and what is wrong changes nothing.
 #![allow(missing_docs)]
-#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use sitebus_testkit::{Load, Running};
+use sitebus_testkit::{Load, Running, left_out};
 use sitebus_tests::{Connection, Folder, SOON, Site, Verdict, ask, get, program, request, run};
 
 /// Connections that are kept, and a new one for each request, both for as long as the test takes.
@@ -119,7 +118,7 @@ fn listeners_come_and_go_without_a_lost_request() {
         )));
         let ipv6 = TcpListener::bind("[::1]:0").is_ok();
         if !ipv6 {
-            eprintln!("this machine has no IPv6, so only the Unix socket comes and goes");
+            left_out("this machine has no IPv6, so only the Unix socket comes and goes");
             folder.site(&site_file(&format!("[http]\nlisten = [\"127.0.0.1:0\", \"unix:{round}.sock\"]")));
         }
         assert_eq!(site.reload(), Verdict::Reloaded);

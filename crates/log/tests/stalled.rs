@@ -1,7 +1,6 @@
 //! A disk that does not answer: the strictest reader of all, for nothing can interrupt who waits for it.
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
-#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 
 mod support;
 
@@ -12,6 +11,7 @@ use std::time::Instant;
 
 use sitebus_bus::{Bus, Level};
 use sitebus_log::Log;
+use sitebus_testkit::left_out;
 use sitebus_testkit::own_process::{Process, hear, is_child};
 use support::{LONG, in_time, is_root, read, reopen, threads_named, to_file, wait_for, wait_until};
 
@@ -43,13 +43,13 @@ fn a_disk_that_does_not_answer_holds_up_neither_lines_nor_the_end_and_loses_noth
     File::create(&image).unwrap().set_len(8 << 20).unwrap();
     let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image).status();
     if !made.is_ok_and(|status| status.success()) {
-        return eprintln!("left out: mkfs.ext4 makes no disk here");
+        return left_out("mkfs.ext4 makes no disk here");
     }
     let mut child = Process::start_by_shell(TEST, &format!("{SCRIPT}'{}' \"$@\"", disk.display()));
     child.tell(disk.to_str().unwrap());
     let status = child.wait();
     if status.code() == Some(77) {
-        return eprintln!("left out: a file cannot be mounted as a disk here");
+        return left_out("a file cannot be mounted as a disk here");
     }
     let told = child.output();
     assert!(status.success(), "{told}");

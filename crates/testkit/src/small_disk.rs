@@ -5,23 +5,22 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::{env, process};
 
+use crate::left_out;
 use crate::own_process::{Process, hear, is_child};
 
 /// Runs the body in a process of its own, to which the folder is a disk of that size (`"64k"`, tmpfs(5)); nobody else sees
 /// what is on it, but those that the process starts.
 ///
-/// Who is not root cannot have one: that is said on standard error and the body left out, unless `CI` is set.
+/// Who is not root cannot have one: then the body is [left out](left_out).
 ///
 /// # Panics
 /// The body fails, or root may not mount here.
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 pub fn on_a_small_disk(test: &str, size: &str, body: impl FnOnce(&Path)) {
     if is_child() {
         return body(Path::new(&hear()));
     }
     if !fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0) {
-        assert!(env::var_os("CI").is_none(), "the tests of CI run as root");
-        return eprintln!("left out: only root can have a small disk");
+        return left_out("only root can have a small disk");
     }
     let place = Place::new(test);
     let mount = "mount -t tmpfs -o size=\"$1\" none \"$0\" && shift && exec \"$@\"";

@@ -3,7 +3,6 @@
 //! Each test boots a systemd of its own in namespaces, which takes root. Where that cannot be they are left out, and say so;
 //! then `told` is what is left: a notify socket that enforces the manager's rules.
 #![allow(missing_docs)]
-#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod life;

@@ -1,6 +1,5 @@
 //! A site under a systemd of its own.
 
-use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sitebus_testkit::Child;
 use sitebus_testkit::systemd::Systemd;
+use sitebus_testkit::{Child, left_out};
 use sitebus_tests::{Ended, Folder, SOON, run};
 
 /// A folder with a site in it, and `site.service` as `generate systemd` writes it.
@@ -26,8 +25,9 @@ impl<'a> Unit<'a> {
         let machine = match Systemd::boot() {
             Ok(machine) => machine,
             Err(why) => {
-                assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{why}");
-                eprintln!("left out: {why}; a notify socket of our own is all that the program was heard by");
+                left_out(format_args!(
+                    "{why}; a notify socket of our own is all that the program was heard by"
+                ));
                 return None;
             }
         };
