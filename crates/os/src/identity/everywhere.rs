@@ -65,8 +65,8 @@ pub(super) fn everywhere(step: Step) -> io::Result<()> {
     if outcome.is_err() {
         // A signal that is still on its way must not find the default action, which ends the process. To ignore it is to take
         // it back from wherever it waits. A handler that already runs needs the pipe: its ends stay open for ever.
-        Disposition::ignored().put(signal)?;
         let _ = (answers.into_raw_fd(), writer.into_raw_fd());
+        Disposition::ignored().put(signal)?;
     }
     before.put(signal)?;
     outcome

@@ -44,18 +44,18 @@ impl StateFolder {
         Ok(StateFolder { claim: claim(site)?, lock })
     }
 
-    /// Makes the folder if it is missing, and gives it to whom the site will run as.
+    /// Makes the folder if it is missing, and gives it to whom the site will run as. Folders above it stay those of whoever
+    /// makes them, so that the site's user cannot have the path lead elsewhere by the next start.
     pub(crate) fn make(folder: &Path, owner: Option<(u32, u32)>) -> anyhow::Result<()> {
-        let mut ours: Vec<&Path> = folder.ancestors().skip(1).take_while(|path| !path.exists()).collect();
-        ours.push(folder);
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
+        let above = folder.parent().map_or(Ok(()), |above| DirBuilder::new().recursive(true).create(above));
+        let made = above.and_then(|()| DirBuilder::new().recursive(true).mode(0o700).create(folder));
+        made.with_context(|| {
             let folder = folder.display();
             format!("the state folder {folder} could not be made; name another one with `state` in [site]")
         })?;
         let Some((user, group)) = owner else { return Ok(()) };
         // Never through a link: whoever may write to the folder above could have it lead anywhere.
-        ours.iter()
-            .try_for_each(|path| lchown(path, Some(user), Some(group)).with_context(|| not_given(path, user)))
+        lchown(folder, Some(user), Some(group)).with_context(|| not_given(folder, user))
     }
 
     /// What was handed on is good as long as nobody has removed it meanwhile.
