@@ -66,6 +66,19 @@ fn the_two_commands_of_the_readme_work_in_this_workspace() {
 }
 
 #[test]
+fn the_readme_says_what_is_in_the_crate() {
+    let (facade, readme) = (table("crates/sitebus/Cargo.toml"), read("README.md"));
+    let features = facade["features"].as_table().unwrap().keys().filter(|name| *name != "default");
+    for feature in features {
+        let is_there = match feature.as_str() {
+            "program" => readme.contains("the feature `program`"),
+            module => readme.contains(&format!("\n| `{module}` | ")),
+        };
+        assert!(is_there, "README.md does not say what the feature `{feature}` is");
+    }
+}
+
+#[test]
 fn what_runs_before_a_change_lands_is_what_the_readme_says_and_more() {
     let script = read(".ci/run");
     for (command, what) in [
