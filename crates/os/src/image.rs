@@ -169,7 +169,8 @@ impl Image {
     /// Executes it in the place of this process, which hands it the items. All other descriptors but the standard streams
     /// are closed.
     ///
-    /// It returns only if that failed, with the items; then the process is what it was.
+    /// It returns only if that failed, with the items; then the process is what it was, but that descriptors which a child would
+    /// have inherited are closed on exec from then on.
     pub fn execute(&self, items: Vec<Item>) -> (ImageError, Vec<Item>) {
         let refused = |cause| ImageError::Refused { program: self.program.clone(), cause };
         let parcel = match Parcel::pack(items) {
