@@ -33,15 +33,19 @@ pub(crate) struct Taken {
 }
 
 impl Held {
-    /// Holds this; unless it is over already, because a signal has ended the bus at once: then all is given back.
-    pub(crate) fn hold(&self, taken: Taken) {
+    /// Holds what is taken here; unless it is over already, because somebody has ended the bus: then all is given back.
+    ///
+    /// Whoever wants it back waits until it is held: the first signal may be a restart, and come while it is being taken.
+    pub(crate) fn hold<E>(&self, take: impl FnOnce() -> Result<Taken, E>) -> Result<(), E> {
         let mut state = self.lock();
+        let taken = take()?;
         if let State::NotYet = *state {
             *state = State::Taken(taken);
         } else {
             drop(state);
             taken.give_back(|_| false);
         }
+        Ok(())
     }
 
     /// Gives every signal back, and ends the threads. Returns those whose handler somebody else has replaced, which is

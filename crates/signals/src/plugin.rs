@@ -90,8 +90,8 @@ impl Signals {
             }
             Err(cause) => return Err(SignalsError::Interrupt { bus: bus(), cause }),
         };
-        let taken = self.make_threads(plugin, held, catch, caught, interrupt);
-        held.hold(taken.map_err(|cause| SignalsError::NoThread { bus: bus(), cause })?);
+        let taken = held.hold(|| self.make_threads(plugin, held, catch, caught, interrupt));
+        taken.map_err(|cause| SignalsError::NoThread { bus: bus(), cause })?;
         Ok(ignored)
     }
 

@@ -58,7 +58,12 @@ impl Settings {
     /// No signal at all, to begin with.
     #[must_use]
     pub fn none() -> Settings {
-        Settings { actions: BTreeMap::new(), exit_with_terminal: true, process_ends: false, burst: Duration::from_millis(200) }
+        Settings {
+            actions: BTreeMap::new(),
+            exit_with_terminal: true,
+            process_ends: false,
+            burst: Duration::from_millis(200),
+        }
     }
 
     /// For a process that ends with its bus: once that has exited, the signals that do not ask for an exit are ignored. Given

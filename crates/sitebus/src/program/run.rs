@@ -129,15 +129,10 @@ impl Site<'_> {
         if let Some(daemon) = &self.daemon {
             daemon.subscribe(&bus)?;
         }
-        let (version, owner) = (self.version.as_str(), plan.owner);
-        Door { state: state.path(), version, owner, inherited, failed_restart }.open(&bus)?;
         if let Some(settings) = &plan.pidfile {
             PidFile::new(settings.clone())?.inherit(inherited).subscribe(&bus);
         }
         privileges.subscribe(&bus)?;
-        Signals::new(plan.signals.clone().process_ends()).subscribe(&bus)?;
-        // Only now: whoever started us, or the image before this one, may have them wait for somebody who hears them.
-        signal::unblock(plan.signals.actions().map(|(signal, _)| signal))?;
         Systemd::new(&self.prelude.systemd).settings(plan.systemd).subscribe(&bus);
         let trial = restart::Settings::default().trial(self.source.check_arguments());
         Restart::new(self.prelude.image.clone(), inherited.clone()).settings(trial).subscribe(&bus);
@@ -153,7 +148,14 @@ impl Site<'_> {
         let offers = self.sections.iter().map(|section| section.subscribe(&bus, &plan.file));
         let offers = offers.collect::<anyhow::Result<_>>()?;
         self.plugins.iter().try_for_each(|subscribe| subscribe(&bus))?;
-        reload::subscribe(&bus, Arc::clone(&self.source), plan, routes, offers, state);
+        reload::subscribe(&bus, Arc::clone(&self.source), plan, routes, offers, Arc::clone(&state));
+        // Signals and commands last, when everybody is there whom a restart concerns that comes at once; and signals before
+        // commands, so that no exit ends without giving them back.
+        Signals::new(plan.signals.clone().process_ends()).subscribe(&bus)?;
+        let (version, owner) = (self.version.as_str(), plan.owner);
+        Door { state: state.path(), version, owner, inherited, failed_restart }.open(&bus)?;
+        // Whoever started us, or the image before this one, may have signals wait for somebody who hears them.
+        signal::unblock(plan.signals.actions().map(|(signal, _)| signal))?;
         self.run_bus(bus)
     }
 
