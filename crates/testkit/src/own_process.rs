@@ -27,7 +27,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
-use sitebus_os::signal::Signal;
+use sitebus_os::signal::{self, Signal};
 
 /// Set in the child.
 const ROLE: &str = "SITEBUS_TEST_CHILD";
@@ -93,6 +93,8 @@ impl Process {
     fn spawn(mut command: Command, test: &str) -> Process {
         command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, "1");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // However the tests were started (`nohup`, `&`), the child is to hear what a person would send.
+        signal::stop_ignoring([Signal::HUP, Signal::INT, Signal::QUIT]).unwrap();
         let mut child = command.spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let (out, err): (OwnedFd, OwnedFd) =
