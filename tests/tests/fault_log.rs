@@ -229,7 +229,7 @@ fn a_pipe_that_nobody_reads_any_more_ends_no_site() {
     let piped = Site::spawn(command, &folder);
     let status = || {
         let told = ask(&folder, &["status", "--json"]);
-        (told.code == Some(0) && told.stdout.contains("STARTED")).then_some(told)
+        (told.code == Some(0) && told.stdout.contains("http://")).then_some(told)
     };
     let status = wait_until("the site", status);
     let daemon = Daemon::of(&sitebus_tests::json(&status)["data"]);

@@ -21,7 +21,7 @@ use crate::alone::{Alone, AloneError};
 use crate::identity::Umask;
 use nix::sys::prctl::{get_child_subreaper, set_child_subreaper};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, dup2_stdin, fchdir, fork, setsid};
+use nix::unistd::{ForkResult, Pid, dup2_stdin, fchdir, fork, getpid, setsid};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use watch::Held;
@@ -156,8 +156,10 @@ fn go_on(telling: &PipeWriter, surroundings: Surroundings) {
     // SAFETY: as above; the child of one thread has one thread.
     match unsafe { fork() } {
         Err(cause) => end(telling, Told::Fork, cause as i32),
-        Ok(ForkResult::Parent { child }) => end(telling, Told::Made, child.as_raw()),
+        Ok(ForkResult::Parent { .. }) => exit_at_once(),
         Ok(ForkResult::Child) => {
+            // Said by the daemon itself: its parent may be killed in this very moment.
+            tell(telling, Told::Made, getpid().as_raw());
             if let Err((told, cause)) = settle(surroundings) {
                 end(telling, told, cause.raw_os_error().unwrap_or(libc::EIO));
             }
@@ -193,10 +195,18 @@ fn settle(surroundings: Surroundings) -> Result<(), (Told, io::Error)> {
 }
 
 /// Tells the launcher, and ends this process, which was made here.
-fn end(mut telling: &PipeWriter, told: Told, number: i32) -> ! {
+fn end(telling: &PipeWriter, told: Told, number: i32) -> ! {
+    tell(telling, told, number);
+    exit_at_once()
+}
+
+fn tell(mut telling: &PipeWriter, told: Told, number: i32) {
     let mut line = [told as u8; 5];
     line[1..].copy_from_slice(&number.to_ne_bytes());
     let _ = telling.write_all(&line); // without a launcher there is nobody to tell
+}
+
+fn exit_at_once() -> ! {
     // SAFETY: ends the process at once: handlers of atexit(3) and buffers belong to the process that it is a copy of.
     unsafe { libc::_exit(0) }
 }
