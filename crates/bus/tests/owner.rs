@@ -267,19 +267,23 @@ fn a_bus_makes_no_thread_before_it_is_asked_for_something() {
 fn a_bus_has_two_threads_whatever_it_does_and_none_after_its_end() {
     let bus = Bus::new("two threads");
     let mine = || names_of_threads().into_iter().filter(|name| name.starts_with("two threads")).count();
+    // A thread gives itself its name, and one that was joined is listed for a moment longer.
+    let come_to = |count: usize| {
+        let before = std::time::Instant::now();
+        while mine() != count {
+            assert!(before.elapsed() < SOON, "{count} are due: {:?}", names_of_threads());
+            thread::yield_now();
+        }
+    };
     bus.start().unwrap();
-    assert_eq!(mine(), 2);
+    come_to(2);
     bus.graceful().unwrap();
     bus.stop().unwrap();
     bus.start().unwrap();
     assert_eq!(mine(), 2, "one runs listeners, the other watches the time");
     bus.exit().unwrap();
     assert_eq!(bus.block().code(), 0);
-    let before = std::time::Instant::now();
-    while mine() > 0 {
-        assert!(before.elapsed() < SOON, "{:?}", names_of_threads());
-        thread::yield_now(); // a thread that was joined is listed for a moment longer
-    }
+    come_to(0);
 }
 
 fn names_of_threads() -> Vec<String> {
