@@ -187,7 +187,7 @@ fn case_08_a_stop_before_any_start_runs_every_bare_stop_listener_once() {
 }
 
 #[test]
-fn case_09_a_reload_calls_every_graceful_listener_in_any_state_and_logs_one_line() {
+fn case_09_a_reload_calls_every_graceful_listener_in_any_state_and_logs_how_it_went() {
     let bus = Bus::new("site");
     let recorder = Recorder::of(&bus);
     let heard = Transcript::new();
@@ -197,7 +197,7 @@ fn case_09_a_reload_calls_every_graceful_listener_in_any_state_and_logs_one_line
     }
     bus.graceful().unwrap();
     assert_eq!(heard.lines(), ["one", "two"]);
-    assert_eq!(recorder.log().lines(), ["Bus graceful"]);
+    assert_eq!(recorder.log().lines(), ["Bus graceful", "Bus reloaded"]);
     assert_eq!(bus.state(), State::Stopped);
 }
 

@@ -26,6 +26,7 @@ fn a_recorder_writes_down_states_lines_and_reloads_in_order() {
         "log INFO shop: Bus graceful",
         "graceful",
         "commit",
+        "log INFO shop: Bus reloaded",
         "log WARN shop: hello",
         "log INFO shop: Bus STOPPING",
         "stop",
@@ -36,7 +37,7 @@ fn a_recorder_writes_down_states_lines_and_reloads_in_order() {
     ];
     recorder.transcript().wait_for("EXITED", SOON).unwrap();
     assert_eq!(recorder.transcript().lines(), expected);
-    assert_eq!(recorder.log().lines()[3], "hello");
+    assert_eq!(recorder.log().lines()[4], "hello");
 }
 
 #[test]
