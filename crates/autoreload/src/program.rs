@@ -1,8 +1,9 @@
 //! The executable file of the process.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use sitebus_os::executable;
 
 use crate::settings::Program;
 use crate::stamp::Stamp;
@@ -14,9 +15,6 @@ pub(crate) struct Executable {
     running: Option<Stamp>,
 }
 
-/// What Linux appends to the name of a running program whose file was removed (proc(5)).
-const DELETED: &str = " (deleted)";
-
 impl Executable {
     pub(crate) fn find(program: &Program, folder: &Path) -> Option<Executable> {
         match program {
@@ -25,9 +23,7 @@ impl Executable {
                 Some(Executable { path: crate::list::absolute(folder, path), running: None })
             }
             Program::Own => {
-                let path = std::env::current_exe().ok()?;
-                let named = path.to_str().and_then(|path| path.strip_suffix(DELETED)).map(PathBuf::from);
-                let path = named.filter(|_| !path.exists()).unwrap_or(path);
+                let path = executable::running().ok()?;
                 // The link leads to the running file even if another one has its name by now.
                 let running = Some(Stamp::of(Path::new("/proc/self/exe"))).filter(|stamp| !stamp.is_gone());
                 Some(Executable { path, running })
@@ -54,7 +50,7 @@ impl Executable {
             metadata.is_file()
                 && metadata.len() > 0
                 && is_executable(&metadata)
-                && is_whole(&self.path, metadata.len())
+                && executable::is_whole(&self.path).unwrap_or(true) // what may not be read can only be tried
         })
     }
 }
@@ -67,29 +63,6 @@ fn is_executable(metadata: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_executable(_: &fs::Metadata) -> bool {
     true
-}
-
-/// Whether an ELF file is as long as its own header says: linkers put the table of sections at the end (elf(5)). Other formats
-/// count as whole.
-fn is_whole(path: &Path, length: u64) -> bool {
-    let mut header = [0; 64];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
-    if !header.starts_with(b"\x7fELF") {
-        return true;
-    }
-    if read.is_err() {
-        return false;
-    }
-    let number = |at: usize, bytes: usize| {
-        let bytes = &header[at..at + bytes];
-        let append = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-        if header[5] == 1 { bytes.iter().rev().fold(0, append) } else { bytes.iter().fold(0, append) }
-    };
-    let (start, size, count) = match header[4] {
-        1 => (number(0x20, 4), number(0x2e, 2), number(0x30, 2)),
-        _ => (number(0x28, 8), number(0x3a, 2), number(0x3c, 2)),
-    };
-    start.saturating_add(size * count) <= length
 }
 
 #[cfg(test)]

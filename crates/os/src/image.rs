@@ -7,6 +7,7 @@
 //! links, so an upgrade that turns a link would never be seen, and it ends in ` (deleted)` once the file was replaced by
 //! another. So the path is the one that the program was *called* by, as long as that is the file that runs.
 
+use crate::executable::{self, Head, RUNNING};
 use crate::parcel::{Item, Parcel, VARIABLE};
 use crate::signal::{Disposition, Signal};
 use nix::fcntl::AtFlags;
@@ -15,14 +16,12 @@ use std::convert::Infallible;
 use std::env;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const RUNNING: &str = "/proc/self/exe";
 
 /// A program with its arguments, its directory and its environment.
 #[derive(Clone, Debug)]
@@ -95,9 +94,8 @@ impl Image {
             arguments.first().and_then(|name| called(name, folder.as_deref().unwrap_or(Path::new("/"))));
         let program = match called {
             Some(program) => program,
-            None => {
-                running().map_err(|cause| ImageError::Unknown { what: "the path of the program", cause })?
-            }
+            None => executable::running()
+                .map_err(|cause| ImageError::Unknown { what: "the path of the program", cause })?,
         };
         let environment = env::vars_os().filter(|(name, _)| name != VARIABLE).collect();
         Ok(Image { program, arguments, folder, environment })
@@ -148,7 +146,7 @@ impl Image {
         }
         faccessat(nix::fcntl::AT_FDCWD, program, AccessFlags::X_OK, AtFlags::AT_EACCESS)
             .map_err(|_| unfit("it may not be executed"))?;
-        match head_of(program) {
+        match Head::of(program) {
             Ok(head) => head.fits(is.len()).map_err(|what| unfit(&what)),
             // What may be executed but not read can only be tried.
             Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(()),
@@ -243,75 +241,6 @@ fn called(name: &OsStr, folder: &Path) -> Option<PathBuf> {
     env::split_paths(&path).map(|place| folder.join(place).join(name)).find(is_it)
 }
 
-fn running() -> io::Result<PathBuf> {
-    const DELETED: &[u8] = b" (deleted)";
-    if !cfg!(target_os = "linux") {
-        return env::current_exe();
-    }
-    let path = fs::read_link(RUNNING)?;
-    let replaced = path.as_os_str().as_bytes().strip_suffix(DELETED).filter(|_| !path.exists());
-    Ok(replaced.map_or(path.clone(), |path| PathBuf::from(OsString::from_vec(path.to_vec()))))
-}
-
 fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
-}
-
-/// The first bytes of an executable file (elf(5)).
-struct Head([u8; 64], usize);
-
-fn head_of(path: impl AsRef<Path>) -> io::Result<Head> {
-    let mut head = [0; 64];
-    let mut file = File::open(path)?.take(64);
-    let mut filled = 0;
-    loop {
-        match file.read(&mut head[filled..]) {
-            Ok(0) => return Ok(Head(head, filled)),
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-impl Head {
-    fn bytes(&self) -> &[u8] {
-        &self.0[..self.1]
-    }
-
-    fn fits(&self, length: u64) -> Result<(), String> {
-        if self.bytes().is_empty() {
-            return Err("it is empty".to_owned());
-        }
-        if self.bytes().starts_with(b"#!") {
-            return Ok(());
-        }
-        if !self.bytes().starts_with(b"\x7fELF") || self.1 < 64 {
-            return Err("it is neither a program nor a script".to_owned());
-        }
-        // Class and byte order, and the machine.
-        let ours = head_of(RUNNING);
-        if let Ok(ours) = ours.as_ref()
-            && (ours.0[4..6] != self.0[4..6] || ours.0[18..20] != self.0[18..20])
-        {
-            return Err("it was made for another kind of machine".to_owned());
-        }
-        match self.end() {
-            Some(end) if end > length => {
-                Err(format!("it has {length} of {end} bytes: it is still being written, or was cut short"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Where the table of sections ends, which linkers put last. Only for the word length and byte order of most machines.
-    fn end(&self) -> Option<u64> {
-        let number = |from: usize| self.0.get(from..from + 2)?.try_into().ok().map(u16::from_le_bytes);
-        if self.0[4..6] != [2, 1] {
-            return None;
-        }
-        let table = u64::from_le_bytes(self.0[40..48].try_into().ok()?);
-        let (size, count) = (number(58)?, number(60)?);
-        table.checked_add(u64::from(size) * u64::from(count))
-    }
 }

@@ -10,6 +10,7 @@ pub mod descriptors;
 #[cfg(target_os = "linux")]
 pub mod detach;
 pub mod environment;
+pub mod executable;
 pub mod group;
 #[cfg(target_os = "linux")]
 pub mod identity;
